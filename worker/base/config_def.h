@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Definitions of configuration keys, Kafka Connect's ConfigDef in C: one row per key. Parsing,
+ * validation with Connect's texts, REST definitions, --help and the generated reference all come
+ * from the same rows. Rows are const and may be read by any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/base/buf.h"
+#include "worker/base/err.h"
+#include "worker/base/kvs.h"
+
+/* The names are Connect's; config_type_name gives them. */
+enum config_type {
+    CONFIG_BOOLEAN,
+    CONFIG_STRING,
+    CONFIG_INT,
+    CONFIG_SHORT,
+    CONFIG_LONG,
+    CONFIG_DOUBLE,
+    CONFIG_LIST,
+    CONFIG_CLASS,
+    CONFIG_PASSWORD,
+};
+
+enum config_importance {
+    CONFIG_HIGH,
+    CONFIG_MEDIUM,
+    CONFIG_LOW
+};
+enum config_width {
+    CONFIG_WIDTH_NONE,
+    CONFIG_WIDTH_SHORT,
+    CONFIG_WIDTH_MEDIUM,
+    CONFIG_WIDTH_LONG
+};
+
+/* How the allowed values of a row are compared. */
+enum config_values {
+    CONFIG_EXACT,
+    CONFIG_ANY_CASE
+};
+
+struct config_def {
+    const char *name;
+    enum config_type type;
+    bool required;             /* no default: must be given */
+    const char *default_value; /* text as a user would write it; NULL: null */
+    bool has_min;
+    bool has_max;
+    int64_t min;
+    int64_t max;
+    bool non_empty;             /* an empty text or list is an error */
+    const char *const *values;  /* allowed texts, NULL-terminated; NULL: any */
+    enum config_values compare; /* for values */
+    /* A further check of a value that parsed (never NULL or a wrong type): returns ERR_OK, or sets
+     * only the reason ("must not contain ..."); the standard words are put before it. */
+    enum err (*check)(const char *value, struct error *reterr);
+    const char *const *aliases; /* other names that mean this key, NULL-terminated; or NULL */
+    enum config_importance importance;
+    const char *group; /* NULL: null */
+    int order;         /* within the group; -1: unordered */
+    enum config_width width;
+    const char *display_name; /* NULL: the name */
+    const char *doc;
+};
+
+/* A table of rows. */
+struct config_table {
+    const struct config_def *rows;
+    size_t n_rows;
+};
+
+#define CONFIG_TABLE(array)                                                                        \
+    {                                                                                              \
+        (array), sizeof(array) / sizeof((array)[0])                                                \
+    }
+
+/* One key of a validated config. */
+struct config_value {
+    const struct config_def *def; /* NULL: a value without a definition */
+    char *name;
+    char *value;   /* normalised as validate shows it: trimmed, list joined with ","; NULL: null */
+    char **errors; /* n_errors owned texts in Connect's words */
+    size_t n_errors;
+    char **recommended; /* n_recommended owned texts */
+    size_t n_recommended;
+};
+
+/* The outcome of a validation, in the order in which Connect lists keys. */
+struct config_result {
+    struct config_value *values;
+    size_t n_values;
+    size_t size;
+};
+
+void config_result_init(struct config_result *result);
+void config_result_fini(struct config_result *result);
+/* config_result_find returns the value of key, NULL if it is not listed. Borrowed until the next
+ * change of the result. */
+struct config_value *config_result_find(struct config_result *result, const char *key);
+/* config_result_add lists key (copied) with a value (copied, may be NULL) and returns its entry;
+ * an entry that is there already is returned as it is. */
+struct config_value *config_result_add(struct config_result *result, const char *key,
+                                       const struct config_def *def, const char *value);
+/* config_value_error adds an error text to an entry. */
+void config_value_error(struct config_value *value, const char *format, ...) PRINTF_LIKE(2, 3);
+/* config_value_recommend adds a recommended value to an entry. */
+void config_value_recommend(struct config_value *value, const char *text);
+/* config_result_errors counts the error texts of all entries. */
+size_t config_result_errors(const struct config_result *result);
+
+/* config_validate checks `config` against each row and adds one entry per row to result, with
+ * errors in Connect's texts ("Invalid value x for configuration k: Not a number of type INT",
+ * "Missing required configuration "k" which has no default value."). Unknown keys are no error. */
+void config_validate(const struct config_table *table, const struct kvs *config,
+                     struct config_result *result);
+
+/* config_find returns the row of key or of an alias of it, NULL if there is none. */
+const struct config_def *config_find(const struct config_table *table, const char *key);
+/* config_text returns the trimmed text that holds for key (a row's name; ASSERTs that the row
+ * exists): the config's value under its name or an alias, else the default; NULL for null. Owned.
+ */
+char *config_text(const struct config_table *table, const struct kvs *config, const char *key);
+/* config_int, config_bool, config_double return the parsed value of a config that was validated;
+ * the default when the value is unusable all the same; 0 or false for null. */
+int64_t config_int(const struct config_table *table, const struct kvs *config, const char *key);
+bool config_bool(const struct config_table *table, const struct kvs *config, const char *key);
+double config_double(const struct config_table *table, const struct kvs *config, const char *key);
+
+/* A list value split at commas and trimmed. */
+struct config_list {
+    char **items;
+    size_t n_items;
+};
+
+/* config_list reads the list of key; config_list_split splits any text. Release with
+ * config_list_fini. */
+void config_list(const struct config_table *table, const struct kvs *config, const char *key,
+                 struct config_list *ret_list);
+void config_list_split(const char *text, struct config_list *ret_list);
+void config_list_fini(struct config_list *list);
+
+/* Names as Connect's REST answers write them. */
+const char *config_type_name(enum config_type type);
+const char *config_importance_name(enum config_importance importance);
+const char *config_width_name(enum config_width width);
+
+/* config_reference appends the rows to buf as a Markdown table: name, type, default, allowed
+ * values, meaning. */
+void config_reference(const struct config_table *table, struct buf *buf);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the internal topics say: folds the records of the config, status and offset topics, in
+ * Kafka Connect's keys and JSON, into one state, and publishes it as immutable, reference-counted
+ * snapshots. Pure: no clock, thread or library but cJSON. The state belongs to one thread (the
+ * store's); snapshots may be read by any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/base/kvs.h"
+#include "worker/base/ref.h"
+
+enum target_state {
+    TARGET_STARTED,
+    TARGET_PAUSED,
+    TARGET_STOPPED
+};
+
+/* States of status records and REST answers. */
+enum run_state {
+    STATE_UNASSIGNED,
+    STATE_RUNNING,
+    STATE_PAUSED,
+    STATE_STOPPED,
+    STATE_FAILED,
+    STATE_RESTARTING,
+};
+
+/* run_state_name gives "RUNNING" ...; run_state_parse reads it; false if it is none. */
+const char *run_state_name(enum run_state state);
+bool run_state_parse(const char *name, enum run_state *ret_state);
+/* target_state_name gives "STARTED", "PAUSED" or "STOPPED"; target_state_parse reads it. */
+const char *target_state_name(enum target_state state);
+bool target_state_parse(const char *name, enum target_state *ret_state);
+
+/* One status record. */
+struct status {
+    enum run_state state;
+    char *worker_id;
+    char *trace;   /* NULL: none */
+    char *version; /* NULL: none */
+    int64_t generation;
+    int64_t offset; /* of the record in its partition: newer is greater, within one key */
+};
+
+/* The newest request to restart (restart-connector-<c>, restart-task-<c>-<n>). */
+struct restart_request {
+    int64_t offset; /* of its record in the config topic; -1: none since this worker started */
+    bool include_tasks;
+    bool only_failed;
+};
+
+/* One task of a connector, index = task number. */
+struct task_state {
+    struct kvs config;      /* valid for committed tasks */
+    int slot;               /* -1: not placed */
+    struct status *status;  /* NULL: no record */
+    int64_t restart_offset; /* newest restart-task record, -1: none */
+};
+
+/* Everything known of one connector. Immutable once it is in a snapshot. */
+struct connector_state {
+    struct ref ref;
+    char *name;
+    bool has_config; /* false: only a target state, status or retirement is known yet */
+    struct kvs config;
+    int64_t config_offset; /* of its connector- record: the version of the config */
+    enum target_state target;
+    struct task_state *tasks; /* tasks of the last complete commit */
+    size_t n_tasks;
+    bool committed;        /* a complete commit was seen for n_tasks */
+    bool inconsistent;     /* a commit came whose task records were not all there */
+    int64_t commit_offset; /* of that commit record: the version of the task set */
+    /* Hash of the connector config that the task set was made from ("config-offset" in commit). */
+    int64_t tasks_config_offset; /* config_offset that the commit was made from; -1: unknown */
+    struct status *status;       /* of the connector */
+    struct restart_request restart;
+    size_t n_extra_statuses; /* statuses of tasks beyond n_tasks, to be removed by the leader */
+    int *extra_statuses;
+};
+
+/* A deleted connector whose outside leftovers (MQTT sessions) are still to be ended. */
+struct retirement {
+    char *name;
+    char *id; /* unique: the key is retire-<connector>-<id> */
+    struct kvs config;
+    struct kvs *task_configs;
+    size_t n_task_configs;
+    int64_t requested_ms; /* wall clock of the request */
+    int64_t offset;
+};
+
+/* Who leads, as the last leader record says. */
+struct leader_record {
+    char *worker_id; /* NULL: no leader record yet */
+    char *url;
+    char *instance;
+    int64_t offset;
+};
+
+struct snapshot {
+    struct ref ref;
+    struct connector_state **connectors; /* sorted by name; has_config or not */
+    size_t n_connectors;
+    struct retirement *retirements;
+    size_t n_retirements;
+    struct leader_record leader;
+    int64_t config_position; /* offset behind the newest config record that is folded in */
+    bool caught_up;          /* all topics were read to the end that they had at the start */
+};
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+/* snapshot_find returns the connector with a config, NULL if there is none. snapshot_find_any also
+ * returns one of which only leftovers are known. Borrowed from the snapshot. */
+const struct connector_state *snapshot_find(const struct snapshot *snapshot, const char *name);
+const struct connector_state *snapshot_find_any(const struct snapshot *snapshot, const char *name);
+
+struct config_state;
+
+struct config_state *config_state_new(void);
+void config_state_free(struct config_state *state);
+
+enum log_topic {
+    LOG_TOPIC_CONFIG,
+    LOG_TOPIC_STATUS,
+    LOG_TOPIC_OFFSET
+};
+
+/* One record of an internal topic; borrowed. */
+struct log_record {
+    enum log_topic topic;
+    int64_t offset;
+    const char *key; /* not terminated */
+    size_t key_length;
+    const char *value; /* NULL: tombstone */
+    size_t value_length;
+};
+
+/* config_state_fold takes one record in; nothing it contains can make it fail: malformed or unknown
+ * records are ignored and counted, as Connect does (one debug line). */
+void config_state_fold(struct config_state *state, const struct log_record *record);
+/* config_state_caught_up says that the history was read: from now on restart requests count. */
+void config_state_caught_up(struct config_state *state);
+/* config_state_snapshot returns a new reference to the present state; connectors that did not
+ * change since the last snapshot are shared with it, and an unchanged state gives the same object.
+ */
+struct snapshot *config_state_snapshot(struct config_state *state);
+/* config_state_offset returns the offset text (JSON) stored for a connector's source partition,
+ * NULL if none; borrowed until the next fold. */
+const char *config_state_offset(const struct config_state *state, const char *connector,
+                                const char *partition);

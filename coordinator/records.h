@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Builders of internal-topic records, the inverse of config_state_fold: keys and JSON as Kafka
+ * Connect writes them, and Sluice's own (placement-, retire-, restart-task-, leader), which Connect
+ * ignores. Pure. All texts are owned by the list.
+ */
+#pragma once
+
+#include "coordinator/config_state.h"
+#include "worker/base/kvs.h"
+
+/* A record to be written; topic says where. */
+struct out_record {
+    enum log_topic topic;
+    char *key;
+    char *value; /* NULL: tombstone */
+};
+
+struct out_records {
+    struct out_record *items;
+    size_t n_items;
+    size_t size;
+};
+
+void out_records_init(struct out_records *records);
+void out_records_fini(struct out_records *records);
+
+void record_connector(struct out_records *out, const char *name, const struct kvs *config);
+void record_target(struct out_records *out, const char *name, enum target_state target);
+/* record_tasks adds the task- records and the commit; config_offset: of the connector record that
+ * they were made from. */
+void record_tasks(struct out_records *out, const char *name, const struct kvs *configs,
+                  size_t n_configs, int64_t config_offset);
+void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots);
+void record_restart(struct out_records *out, const char *name, bool include_tasks,
+                    bool only_failed);
+void record_restart_task(struct out_records *out, const char *name, int task);
+void record_leader(struct out_records *out, const char *worker_id, const char *url,
+                   const char *instance);
+void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
+                   int64_t now_wall_ms);
+void record_retired(struct out_records *out, const char *name, const char *id);
+/* record_delete adds all tombstones of a connector (config, target state, tasks, commit,
+ * placement). */
+void record_delete(struct out_records *out, const struct connector_state *connector);
+/* Status records: of the connector (task -1) or one task. */
+struct status_fields {
+    enum run_state state;
+    const char *worker_id;
+    const char *trace;
+    const char *version;
+    int64_t generation;
+};
+void record_status(struct out_records *out, const char *name, int task,
+                   const struct status_fields *status);
+void record_status_gone(struct out_records *out, const char *name, int task);
+/* record_offset adds a source offset; offset NULL removes it. */
+void record_offset(struct out_records *out, const char *name, const char *partition,
+                   const char *offset);

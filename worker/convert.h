@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Converters: typed values to bytes and back. One row per class in convert/converters.c; an
+ * instance is made per task and used on the task's thread only.
+ */
+#pragma once
+
+#include "worker/base/buf.h"
+#include "worker/base/config_def.h"
+#include "worker/base/err.h"
+#include "worker/record.h"
+
+struct converter;
+
+struct converter_plugin {
+    const char *class_name; /* Connect's full name */
+    bool header;            /* may also be a header.converter */
+    struct config_table table;
+    /* configs carries the sub-keys without the "value.converter." prefix. */
+    enum err (*open)(const struct kvs *config, void **ret_state, struct error *reterr);
+    void (*close)(void *state);
+    /* Turns value into bytes, which live in `out` (appended) or are borrowed from value: ret_bytes
+     * is valid until the next change of either. ERR_INVALID: cannot be converted. */
+    enum err (*to_bytes)(void *state, const struct value *value, struct buf *out,
+                         struct record_bytes *ret_bytes, struct error *reterr);
+    enum err (*from_bytes)(void *state, const struct record_bytes *bytes, struct value *ret_value,
+                           struct error *reterr);
+};
+
+/* converter_find returns the plug-in of a class (full, simple or pruned name), NULL if unknown. */
+const struct converter_plugin *converter_find(const char *class_name);
+/* converter_plugins returns the NULL-terminated list. */
+const struct converter_plugin *const *converter_plugins(void);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs tasks: one thread each, a state machine around the connector plug-in (task.c), events back
+ * to whoever owns the runner. Also runs retirements, each on a short-lived thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/base/err.h"
+#include "worker/base/kvs.h"
+
+struct runner;
+
+enum task_event_kind {
+    TASK_EVENT_RUNNING,
+    TASK_EVENT_PAUSED,
+    TASK_EVENT_STOPPED, /* the last event of an incarnation, also after FAILED once stopped */
+    TASK_EVENT_FAILED,  /* trace says why; the thread has ended, runner_stop frees what is left */
+    RETIRE_EVENT_DONE,  /* retirement: err ERR_OK, or why it has to be tried again */
+};
+
+struct task_event {
+    enum task_event_kind kind;
+    uint64_t incarnation; /* of the task or retirement */
+    enum err err;
+    const char *trace; /* borrowed during the call; NULL if none */
+};
+
+/* Called on task threads; must not block: copy into a queue. */
+typedef void runner_event_fn(void *arg, const struct task_event *event);
+
+/* What a task is started with; all copied. */
+struct task_spec {
+    const char *connector;
+    int task;
+    uint64_t incarnation; /* unique within the process */
+    bool paused;          /* start in the paused state */
+    const struct kvs *connector_config;
+    const struct kvs *task_config;
+};
+
+/* Where source offsets live; called on task threads. */
+struct offset_port {
+    void *arg;
+    char *(*get)(void *arg, const char *connector, const char *partition);
+    void (*put)(void *arg, const char *connector, const char *partition, const char *offset);
+};
+
+/* runner_new makes a runner; worker_props is copied. */
+struct runner *runner_new(const struct kvs *worker_props, const struct offset_port *offsets,
+                          runner_event_fn *on_event, void *arg);
+/* runner_free joins every thread; all tasks must have been asked to stop. */
+void runner_free(struct runner *runner);
+
+/* runner_start starts a task on a thread of its own. Thread: the owner's. */
+void runner_start(struct runner *runner, const struct task_spec *spec);
+/* runner_stop asks a task to drain and end by deadline_ms (monotonic); TASK_EVENT_STOPPED follows,
+ * also for a task that failed. Unknown incarnations are ignored. Thread: the owner's. */
+void runner_stop(struct runner *runner, uint64_t incarnation, uint64_t deadline_ms);
+/* runner_pause and runner_resume change the wish; an event follows when it is reached. */
+void runner_pause(struct runner *runner, uint64_t incarnation);
+void runner_resume(struct runner *runner, uint64_t incarnation);
+/* runner_retire ends what a deleted connector left outside; RETIRE_EVENT_DONE follows. */
+void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
+                   const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs);

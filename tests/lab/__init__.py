@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real Kafka, real mosquitto and workers for tests, bench and quickstart. See README.md."""
+
+from .cluster import Cluster
+from .kafka import Kafka, Record
+from .lab import Lab
+from .mosquitto import Mosquitto, Tls
+from .proc import LabError, Proc, die_with_parent, free_port, is_listening, wait_until
+from .worker import Answer, Worker, find_program, request
+
+__all__ = [
+    "Answer",
+    "Cluster",
+    "Kafka",
+    "Lab",
+    "LabError",
+    "Mosquitto",
+    "Proc",
+    "Record",
+    "Tls",
+    "Worker",
+    "die_with_parent",
+    "find_program",
+    "free_port",
+    "is_listening",
+    "request",
+    "wait_until",
+]

@@ -29,11 +29,13 @@ int64_t clock_wall_ms(void)
 
 void clock_format_iso(int64_t wall_ms, char *text, size_t size)
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
+    int rest = (int)(wall_ms % 1000);
+    int ms = rest < 0 ? rest + 1000 : rest;
+    time_t seconds = (time_t)(wall_ms / 1000 - (rest < 0));
     struct tm tm;
     if (!gmtime_r(&seconds, &tm)) {
         memset(&tm, 0, sizeof(tm));
     }
     size_t n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(text + n, size - n, ".%03dZ", (int)(wall_ms % 1000));
+    (void)snprintf(text + n, size - n, ".%03dZ", ms);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation of a config against its rows, in Kafka Connect's words. See config_def.h. */
-#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <strings.h>
@@ -101,19 +100,7 @@ static void invalid(struct config_value *entry, const char *shown, const char *r
                        reason);
 }
 
-static bool parse_whole(const char *text, long long *ret_number)
-{
-    char *end = NULL;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (text[0] == '\0' || *end != '\0' || errno != 0) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
-}
-
-static bool fits(enum config_type type, long long number)
+static bool fits(enum config_type type, int64_t number)
 {
     switch (type) {
     case CONFIG_INT:
@@ -132,44 +119,65 @@ static bool fits(enum config_type type, long long number)
     return false;
 }
 
-static void check_range(struct config_value *entry, const char *text, long long number)
+/* A long double holds every int64_t. */
+static void check_range(struct config_value *entry, const char *text, long double number)
 {
     const struct config_def *def = entry->def;
     char reason[80];
-    if (def->has_min && number < def->min) {
+    if (def->has_min && number < (long double)def->min) {
         (void)snprintf(reason, sizeof(reason), "Value must be at least %lld", (long long)def->min);
         invalid(entry, text, reason);
-    } else if (def->has_max && number > def->max) {
+    } else if (def->has_max && number > (long double)def->max) {
         (void)snprintf(reason, sizeof(reason), "Value must be no more than %lld",
                        (long long)def->max);
         invalid(entry, text, reason);
     }
 }
 
-static void check_whole(struct config_value *entry, const char *text)
+static bool parse_number(enum config_type type, const char *text, long double *ret_number)
+{
+    double real = 0;
+    if (type == CONFIG_DOUBLE && !config_parse_double(text, &real)) {
+        return false;
+    }
+    if (type == CONFIG_DOUBLE) {
+        *ret_number = (long double)real;
+        return true;
+    }
+    int64_t whole = 0;
+    if (!config_parse_whole(text, &whole) || !fits(type, whole)) {
+        return false;
+    }
+    *ret_number = (long double)whole;
+    return true;
+}
+
+/* As in Connect, the range check meets a null when there is no number. */
+static void check_null_range(struct config_value *entry)
+{
+    if (entry->def->has_min || entry->def->has_max) {
+        invalid(entry, "null", "Value must be non-null");
+    }
+}
+
+static void check_number(struct config_value *entry, const char *text)
 {
     const struct config_def *def = entry->def;
-    long long number = 0;
-    if (parse_whole(text, &number) && fits(def->type, number)) {
+    long double number = 0;
+    if (parse_number(def->type, text, &number)) {
         check_range(entry, text, number);
         return;
     }
     char reason[80];
     (void)snprintf(reason, sizeof(reason), "Not a number of type %s", config_type_name(def->type));
     invalid(entry, text, reason);
-    /* As in Connect, the range check then meets a null. */
-    if (def->has_min || def->has_max) {
-        invalid(entry, "null", "Value must be non-null");
-    }
+    check_null_range(entry);
 }
 
-static void check_double(struct config_value *entry, const char *text)
+/* A password is never quoted in an error. */
+static const char *shown_value(const struct config_def *def, const char *text)
 {
-    char *end = NULL;
-    (void)strtod(text, &end);
-    if (text[0] == '\0' || *end != '\0') {
-        invalid(entry, text, "Not a number of type DOUBLE");
-    }
+    return def->type == CONFIG_PASSWORD ? "[hidden]" : text;
 }
 
 static bool value_allowed(const struct config_def *def, const char *text)
@@ -184,10 +192,11 @@ static bool value_allowed(const struct config_def *def, const char *text)
     return false;
 }
 
+/* text is NULL for a null. */
 static void check_allowed(struct config_value *entry, const char *text)
 {
     const struct config_def *def = entry->def;
-    if (value_allowed(def, text)) {
+    if (text && value_allowed(def, text)) {
         return;
     }
     struct buf reason;
@@ -197,23 +206,22 @@ static void check_allowed(struct config_value *entry, const char *text)
     for (const char *const *value = def->values; *value; value++) {
         buf_printf(&reason, "%s%s", value == def->values ? "" : ", ", *value);
     }
-    invalid(entry, text, buf_text(&reason));
+    invalid(entry, text ? shown_value(def, text) : "null", buf_text(&reason));
     buf_fini(&reason);
 }
 
 static void check_type(struct config_value *entry, const char *text)
 {
+    bool truth = false;
     switch (entry->def->type) {
     case CONFIG_INT:
     case CONFIG_SHORT:
     case CONFIG_LONG:
-        check_whole(entry, text);
-        break;
     case CONFIG_DOUBLE:
-        check_double(entry, text);
+        check_number(entry, text);
         break;
     case CONFIG_BOOLEAN:
-        if (strcasecmp(text, "true") != 0 && strcasecmp(text, "false") != 0) {
+        if (!config_parse_bool(text, &truth)) {
             invalid(entry, text, "Expected value to be either true or false");
         }
         break;
@@ -223,12 +231,6 @@ static void check_type(struct config_value *entry, const char *text)
     case CONFIG_PASSWORD:
         break;
     }
-}
-
-/* A password is never quoted in an error. */
-static const char *shown_value(const struct config_def *def, const char *text)
-{
-    return def->type == CONFIG_PASSWORD ? "[hidden]" : text;
 }
 
 static void check_value(struct config_value *entry, const char *text)
@@ -269,10 +271,26 @@ static char *normalised(const struct config_def *def, char *text)
     return buf_take(&joined);
 }
 
-/* Whether the key or an alias of it is given as JSON null. */
+/* Whether the key or an alias of it is given, and only as JSON null. */
 static bool given_as_null(const struct config_def *def, const struct kvs *config)
 {
-    return kvs_has(config, def->name) && !kvs_get(config, def->name);
+    bool given = kvs_has(config, def->name);
+    const char *value = kvs_get(config, def->name);
+    for (const char *const *alias = def->aliases; alias && *alias; alias++) {
+        given = given || kvs_has(config, *alias);
+        value = value ? value : kvs_get(config, *alias);
+    }
+    return given && !value;
+}
+
+/* A null does not stand for the default: the checks of Connect's rows meet it as a value. */
+static void check_null(struct config_value *entry)
+{
+    check_null_range(entry);
+    if (entry->def->values) {
+        check_allowed(entry, NULL);
+    }
+    config_value_error(entry, "Null value can not be supplied as the configuration value.");
 }
 
 void config_validate(const struct config_table *table, const struct kvs *config,
@@ -280,17 +298,18 @@ void config_validate(const struct config_table *table, const struct kvs *config,
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         const struct config_def *def = &table->rows[i];
-        char *text = config_text(table, config, def->name);
         struct config_value *entry = config_result_add(result, def->name, def, NULL);
+        if (given_as_null(def, config)) {
+            check_null(entry);
+            continue;
+        }
+        char *text = config_text(table, config, def->name);
         if (!text && def->required) {
             config_value_error(entry,
                                "Missing required configuration \"%s\" which has no default value.",
                                def->name);
         } else if (text) {
             check_value(entry, text);
-        }
-        if (given_as_null(def, config)) {
-            config_value_error(entry, "Null value can not be supplied as the configuration value.");
         }
         free(entry->value);
         entry->value = normalised(def, text);

@@ -4,6 +4,8 @@
 #include "worker/base/config_def.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <math.h>
 #include <strings.h>
 
 #include "worker/base/mem.h"
@@ -58,6 +60,39 @@ static const char *given_value(const struct config_def *def, const struct kvs *c
     return value;
 }
 
+bool config_parse_whole(const char *text, int64_t *ret_number)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = text ? strtoll(text, &end, 10) : 0;
+    if (!text || end == text || *end != '\0' || errno != 0) {
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+bool config_parse_double(const char *text, double *ret_number)
+{
+    char *end = NULL;
+    double number = text ? strtod(text, &end) : 0;
+    if (!text || end == text || *end != '\0' || !isfinite(number)) {
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+bool config_parse_bool(const char *text, bool *ret_value)
+{
+    bool yes = text && strcasecmp(text, "true") == 0;
+    if (!yes && (!text || strcasecmp(text, "false") != 0)) {
+        return false;
+    }
+    *ret_value = yes;
+    return true;
+}
+
 static char *trimmed(const char *text)
 {
     while (isspace((unsigned char)*text)) {
@@ -81,22 +116,39 @@ char *config_text(const struct config_table *table, const struct kvs *config, co
     return value ? trimmed(value) : NULL;
 }
 
+static const char *default_of(const struct config_table *table, const char *key)
+{
+    return config_find(table, key)->default_value;
+}
+
 int64_t config_int(const struct config_table *table, const struct kvs *config, const char *key)
 {
     CLEANUP(free_charp) char *text = config_text(table, config, key);
-    return text ? strtoll(text, NULL, 10) : 0;
+    int64_t number = 0;
+    if (!config_parse_whole(text, &number)) {
+        (void)config_parse_whole(default_of(table, key), &number);
+    }
+    return number;
 }
 
 bool config_bool(const struct config_table *table, const struct kvs *config, const char *key)
 {
     CLEANUP(free_charp) char *text = config_text(table, config, key);
-    return text && strcasecmp(text, "true") == 0;
+    bool value = false;
+    if (!config_parse_bool(text, &value)) {
+        (void)config_parse_bool(default_of(table, key), &value);
+    }
+    return value;
 }
 
 double config_double(const struct config_table *table, const struct kvs *config, const char *key)
 {
     CLEANUP(free_charp) char *text = config_text(table, config, key);
-    return text ? strtod(text, NULL) : 0.0;
+    double number = 0;
+    if (!config_parse_double(text, &number)) {
+        (void)config_parse_double(default_of(table, key), &number);
+    }
+    return number;
 }
 
 void config_list_split(const char *text, struct config_list *ret_list)

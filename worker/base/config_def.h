@@ -119,6 +119,12 @@ size_t config_result_errors(const struct config_result *result);
 void config_validate(const struct config_table *table, const struct kvs *config,
                      struct config_result *result);
 
+/* config_parse_whole, config_parse_double and config_parse_bool read a whole trimmed text as a
+ * number or truth value; false (nothing is written) when it is none, does not fit, or is NULL. */
+bool config_parse_whole(const char *text, int64_t *ret_number);
+bool config_parse_double(const char *text, double *ret_number);
+bool config_parse_bool(const char *text, bool *ret_value);
+
 /* config_find returns the row of key or of an alias of it, NULL if there is none. */
 const struct config_def *config_find(const struct config_table *table, const char *key);
 /* config_text returns the trimmed text that holds for key (a row's name; ASSERTs that the row

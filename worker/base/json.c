@@ -2,6 +2,7 @@
 /* Bounded JSON parsing and flat maps. See json.h. */
 #include "worker/base/json.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "worker/base/map.h"
@@ -10,41 +11,167 @@
 
 #define MAX_LENGTH  ((size_t)8 * 1024 * 1024)
 #define MAX_NESTING 64
+#define MAX_NUMBER  63 /* what cJSON reads */
 #define MAX_MEMBERS 4096
 
-/* What cJSON does not check: raw NUL bytes and escapes of them, which would cut a C string, and a
- * depth that would cost stack. */
-static enum err check_raw(const char *text, size_t length, struct error *reterr)
+/* Where the checks of the raw text are. */
+struct scan {
+    const char *text;
+    size_t length;
+    size_t at;
+    bool in_string;
+    int depth;
+};
+
+static size_t skip_digits(const struct scan *scan, size_t at)
 {
-    bool in_string = false;
-    int depth = 0;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '\0') {
-            return error_set(reterr, ERR_INVALID, "Illegal NUL byte at byte %zu", i);
-        }
-        if (in_string && c == '\\') {
-            if (length - i >= 6 && memcmp(text + i + 1, "u0000", 5) == 0) {
-                return error_set(reterr, ERR_INVALID, "Illegal escape \\u0000 at byte %zu", i);
-            }
-            i++;
-        } else if (c == '"') {
-            in_string = !in_string;
-        } else if (!in_string && (c == '{' || c == '[')) {
-            depth++;
-        } else if (!in_string && (c == '}' || c == ']')) {
-            depth--;
-        } else if (in_string && (unsigned char)c < 0x20) {
-            return error_set(reterr, ERR_INVALID,
-                             "Illegal unescaped control character 0x%02x at byte %zu",
-                             (unsigned char)c, i);
-        }
-        if (depth > MAX_NESTING) {
-            return error_set(reterr, ERR_INVALID, "More than %d levels of nesting at byte %zu",
-                             MAX_NESTING, i);
+    while (at < scan->length && isdigit((unsigned char)scan->text[at])) {
+        at++;
+    }
+    return at;
+}
+
+static bool is_at(const struct scan *scan, size_t at, const char *set)
+{
+    return at < scan->length && scan->text[at] && strchr(set, scan->text[at]);
+}
+
+/* End of the number that starts at the scan's place, 0 if it is none by RFC 8259. */
+static size_t number_end(const struct scan *scan)
+{
+    size_t at = scan->at + is_at(scan, scan->at, "-");
+    size_t whole = at;
+    at = skip_digits(scan, at);
+    if (at == whole || (scan->text[whole] == '0' && at > whole + 1)) {
+        return 0;
+    }
+    if (is_at(scan, at, ".")) {
+        size_t fraction = at + 1;
+        at = skip_digits(scan, fraction);
+        if (at == fraction) {
+            return 0;
         }
     }
+    if (is_at(scan, at, "eE")) {
+        at += is_at(scan, at + 1, "+-") ? 2 : 1;
+        size_t exponent = at;
+        at = skip_digits(scan, exponent);
+        if (at == exponent) {
+            return 0;
+        }
+    }
+    return is_at(scan, at, "0123456789+-.eE") ? 0 : at;
+}
+
+/* An escape: \u needs four digits, which cJSON does not insist on, and a NUL cuts a C string. */
+static enum err check_escape(struct scan *scan, struct error *reterr)
+{
+    const char *text = scan->text + scan->at;
+    size_t left = scan->length - scan->at;
+    if (left < 2 || text[1] != 'u') {
+        scan->at += left < 2 ? 1 : 2;
+        return ERR_OK;
+    }
+    for (size_t i = 2; i < 6; i++) {
+        if (i >= left || !isxdigit((unsigned char)text[i])) {
+            return error_set(reterr, ERR_INVALID, "Illegal \\u escape at byte %zu", scan->at);
+        }
+    }
+    if (memcmp(text + 2, "0000", 4) == 0) {
+        return error_set(reterr, ERR_INVALID, "Illegal escape \\u0000 at byte %zu", scan->at);
+    }
+    scan->at += 6;
     return ERR_OK;
+}
+
+static enum err check_number(struct scan *scan, struct error *reterr)
+{
+    size_t end = number_end(scan);
+    if (end == 0) {
+        return error_set(reterr, ERR_INVALID, "Illegal number at byte %zu", scan->at);
+    }
+    if (end - scan->at > MAX_NUMBER) {
+        return error_set(reterr, ERR_INVALID, "Number of more than %d characters at byte %zu",
+                         MAX_NUMBER, scan->at);
+    }
+    scan->at = end;
+    return ERR_OK;
+}
+
+/* What stands between strings and numbers; a depth without bound would cost stack. */
+static enum err check_structure(struct scan *scan, char c, struct error *reterr)
+{
+    if (c == '"') {
+        scan->in_string = !scan->in_string;
+    } else if (!scan->in_string && (c == '{' || c == '[')) {
+        scan->depth++;
+    } else if (!scan->in_string && (c == '}' || c == ']')) {
+        scan->depth--;
+    }
+    if (scan->depth > MAX_NESTING) {
+        return error_set(reterr, ERR_INVALID, "More than %d levels of nesting at byte %zu",
+                         MAX_NESTING, scan->at);
+    }
+    scan->at++;
+    return ERR_OK;
+}
+
+/* What cJSON does not check or takes as well. */
+static enum err check_raw(const char *text, size_t length, struct error *reterr)
+{
+    struct scan scan = { text, length, 0, false, 0 };
+    enum err err = ERR_OK;
+    while (scan.at < length && err == ERR_OK) {
+        char c = text[scan.at];
+        if (c == '\0') {
+            return error_set(reterr, ERR_INVALID, "Illegal NUL byte at byte %zu", scan.at);
+        }
+        if ((unsigned char)c < 0x20 && (scan.in_string || !is_at(&scan, scan.at, "\t\r\n"))) {
+            return error_set(reterr, ERR_INVALID,
+                             "Illegal unescaped control character 0x%02x at byte %zu",
+                             (unsigned char)c, scan.at);
+        }
+        if (scan.in_string && c == '\\') {
+            err = check_escape(&scan, reterr);
+        } else if (!scan.in_string && (c == '-' || isdigit((unsigned char)c))) {
+            err = check_number(&scan, reterr);
+        } else {
+            err = check_structure(&scan, c, reterr);
+        }
+    }
+    return err;
+}
+
+/* Moves behind the next number outside strings and returns its text, owned. */
+static char *next_number(struct scan *scan)
+{
+    while (scan->text[scan->at]) {
+        char c = scan->text[scan->at];
+        if (!scan->in_string && (c == '-' || isdigit((unsigned char)c))) {
+            size_t start = scan->at;
+            scan->at = number_end(scan);
+            return xmemdup(scan->text + start, scan->at - start);
+        }
+        if (scan->in_string && c == '\\') {
+            scan->at++;
+        } else if (c == '"') {
+            scan->in_string = !scan->in_string;
+        }
+        scan->at++;
+    }
+    return NULL;
+}
+
+/* Hangs its text on each number below value: the double that cJSON keeps would change 1.0 and
+ * numbers of more than 15 digits. Numbers come in the same order in the text and in the tree. */
+static void keep_numbers(cJSON *value, struct scan *scan)
+{
+    if (cJSON_IsNumber(value)) {
+        value->valuestring = next_number(scan);
+    }
+    for (cJSON *child = value->child; child; child = child->next) {
+        keep_numbers(child, scan);
+    }
 }
 
 /* The first key that occurs twice in an object of value, NULL if none. */
@@ -65,6 +192,31 @@ static const char *double_key(const cJSON *value)
     return found;
 }
 
+/* Whether a name without quotes is what cJSON stumbled over: it then points one character on. */
+static bool is_bare_name(const char *text, size_t at)
+{
+    if (at < 2 || !(isalpha((unsigned char)text[at - 1]) || strchr("_'$", text[at - 1]))) {
+        return false;
+    }
+    size_t before = at - 2;
+    while (before > 0 && isspace((unsigned char)text[before])) {
+        before--;
+    }
+    return text[before] == '{' || text[before] == ',';
+}
+
+static enum err parse_failed(const char *text, size_t length, const char *end, struct error *reterr)
+{
+    size_t at = end ? (size_t)(end - text) : 0;
+    if (at >= length) {
+        return error_set(reterr, ERR_INVALID, "Unexpected end-of-input at byte %zu", length);
+    }
+    at -= is_bare_name(text, at);
+    return error_set(reterr, ERR_INVALID, "Unexpected character ('%c' (code %d)) at byte %zu",
+                     text[at] > 0x20 && text[at] < 0x7F ? text[at] : '?', (unsigned char)text[at],
+                     at);
+}
+
 enum err json_parse(const char *text, size_t length, cJSON **ret_value, struct error *reterr)
 {
     if (length > MAX_LENGTH) {
@@ -81,23 +233,17 @@ enum err json_parse(const char *text, size_t length, cJSON **ret_value, struct e
     /* A copy with a NUL behind it lets cJSON check that nothing follows the value. */
     CLEANUP(free_charp) char *copy = xmemdup(text, length);
     const char *end = NULL;
-    cJSON *value = cJSON_ParseWithLengthOpts(copy, length + 1, &end, true);
+    CLEANUP(json_delete) cJSON *value = cJSON_ParseWithLengthOpts(copy, length + 1, &end, true);
     if (!value) {
-        size_t at = end ? (size_t)(end - copy) : 0;
-        if (at >= length) {
-            return error_set(reterr, ERR_INVALID, "Unexpected end-of-input at byte %zu", length);
-        }
-        return error_set(reterr, ERR_INVALID, "Unexpected character ('%c' (code %d)) at byte %zu",
-                         copy[at] > 0x20 && copy[at] < 0x7F ? copy[at] : '?',
-                         (unsigned char)copy[at], at);
+        return parse_failed(copy, length, end, reterr);
     }
     const char *twice = double_key(value);
     if (twice) {
-        err = error_set(reterr, ERR_INVALID, "Duplicate field '%.200s'", twice);
-        cJSON_Delete(value);
-        return err;
+        return error_set(reterr, ERR_INVALID, "Duplicate field '%.200s'", twice);
     }
-    *ret_value = value;
+    struct scan scan = { copy, length, 0, false, 0 };
+    keep_numbers(value, &scan);
+    *ret_value = TAKE(value);
     return ERR_OK;
 }
 
@@ -115,6 +261,8 @@ enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr)
             kvs_set(kvs, child->string, child->valuestring);
         } else if (cJSON_IsNull(child)) {
             kvs_set(kvs, child->string, NULL);
+        } else if (cJSON_IsNumber(child) && child->valuestring) {
+            kvs_set(kvs, child->string, child->valuestring);
         } else if (cJSON_IsBool(child) || cJSON_IsNumber(child)) {
             CLEANUP(free_charp) char *text = json_print(child);
             kvs_set(kvs, child->string, text);

@@ -12,13 +12,14 @@
 
 /* json_parse reads length bytes (at most 8 MiB) that hold exactly one JSON value: nothing but white
  * space may follow, nesting is at most 64 deep, strings are well-formed UTF-8 without NUL, object
- * keys occur once. ret_value is owned: cJSON_Delete. Errors: ERR_INVALID with a text that says what
- * is wrong and at which byte; ERR_TOO_LARGE. */
+ * keys occur once, numbers are at most 63 characters long and keep their text (in valuestring).
+ * ret_value is owned: cJSON_Delete. Errors: ERR_INVALID with a text that says what is wrong and,
+ * but for UTF-8 and keys, at which byte; ERR_TOO_LARGE. */
 enum err json_parse(const char *text, size_t length, cJSON **ret_value,
                     struct error *reterr) MUST_CHECK;
 /* json_to_kvs adds the members of an object to kvs as Connect does: strings as they are, numbers
- * and booleans as their text, null as null. Errors: ERR_INVALID for objects and lists as values
- * (naming the key) and for more than 4096 members. */
+ * and booleans as they are written, null as null. Errors: ERR_INVALID for objects and lists as
+ * values (naming the key) and for more than 4096 members. */
 enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr) MUST_CHECK;
 /* json_from_kvs returns a new owned object with the members of kvs. */
 cJSON *json_from_kvs(const struct kvs *kvs);

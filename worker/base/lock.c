@@ -6,7 +6,7 @@
 
 #include "worker/base/macros.h"
 
-#ifndef NDEBUG
+#if !defined(NDEBUG) || defined(SLUICE_SANITIZED)
 /* One bit for each rank that this thread holds. */
 static _Thread_local unsigned held_ranks;
 
@@ -18,6 +18,7 @@ static void rank_push(enum lock_rank rank)
 
 static void rank_pop(enum lock_rank rank)
 {
+    ASSERT((held_ranks >> rank & 1U) != 0);
     held_ranks &= ~(1U << rank);
 }
 #else

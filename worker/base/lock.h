@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks with ranks. A thread takes locks in rising order of rank only; debug builds check it, so
- * that a deadlock shows in the first test that takes two locks the wrong way round. No call-outs
- * (callbacks, library calls that block, log sinks) while a lock is held.
+ * Locks with ranks. A thread takes locks in rising order of rank only; debug and sanitizer builds
+ * check it, so that a deadlock shows in the first test that takes two locks the wrong way round. No
+ * call-outs (callbacks, library calls that block, log sinks) while a lock is held.
  */
 #pragma once
 

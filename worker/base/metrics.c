@@ -5,6 +5,7 @@
  */
 #include "worker/base/metrics.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ enum metric_scope_kind {
 };
 
 #define MAX_LABEL_VALUES 8
+#define MAX_SECONDS      1e9
 
 static const struct metric_row {
     const char *name;
@@ -68,6 +70,7 @@ static struct {
     struct lock lock;
     struct list tasks;
     struct metric_scope worker;
+    unsigned n_values[METRIC_N]; /* label values of each row, 1 if it has no label */
 } registry = { .once = PTHREAD_ONCE_INIT };
 
 static void scope_init(struct metric_scope *scope, enum metric_scope_kind kind)
@@ -81,10 +84,23 @@ static void scope_init(struct metric_scope *scope, enum metric_scope_kind kind)
     }
 }
 
+static unsigned count_values(const char *values)
+{
+    unsigned n = 1;
+    for (const char *p = values; *p; p++) {
+        n += *p == ' ';
+    }
+    return n;
+}
+
 static void registry_init(void)
 {
     lock_init(&registry.lock, LOCK_RANK_METRICS);
     list_init(&registry.tasks);
+    for (int id = 0; id < METRIC_N; id++) {
+        registry.n_values[id] = count_values(rows[id].values);
+        ASSERT(registry.n_values[id] <= MAX_LABEL_VALUES);
+    }
     scope_init(&registry.worker, WORKER);
 }
 
@@ -125,6 +141,9 @@ struct metric_scope *metrics_task(const char *connector, int task)
 
 void metrics_task_drop(struct metric_scope *scope)
 {
+    if (!scope) {
+        return;
+    }
     lock_take(&registry.lock);
     bool last = --scope->n_refs == 0;
     if (last) {
@@ -145,23 +164,28 @@ void metrics_task_drop(struct metric_scope *scope)
 
 static union cell *cell_of(struct metric_scope *scope, enum metric_id id, unsigned index)
 {
-    ASSERT(id < METRIC_N && rows[id].scope == scope->kind && index < MAX_LABEL_VALUES);
+    ASSERT(id < METRIC_N && rows[id].scope == scope->kind && index < registry.n_values[id]);
     return &scope->cells[id][index];
 }
 
 void metric_add(struct metric_scope *scope, enum metric_id id, unsigned index, uint64_t n)
 {
+    ASSERT(rows[id].kind == COUNTER);
     atomic_fetch_add_explicit(&cell_of(scope, id, index)->count, n, memory_order_relaxed);
 }
 
 void metric_set(struct metric_scope *scope, enum metric_id id, unsigned index, double value)
 {
+    ASSERT(rows[id].kind == GAUGE);
     atomic_store_explicit(&cell_of(scope, id, index)->value, value, memory_order_relaxed);
 }
 
 void metric_observe_many(struct metric_scope *scope, enum metric_id id, double seconds, uint64_t n)
 {
+    ASSERT(rows[id].kind == HISTOGRAM);
     struct histogram *histogram = cell_of(scope, id, 0)->histogram;
+    /* The wall clock may be set back between two readings, and then a duration is negative. */
+    seconds = seconds > 0 ? fmin(seconds, MAX_SECONDS) : 0;
     unsigned i = 0;
     while (i < N_ELEMENTS(bounds) && seconds > bounds[i]) {
         i++;
@@ -178,6 +202,7 @@ void metric_observe(struct metric_scope *scope, enum metric_id id, double second
 
 double metric_get(struct metric_scope *scope, enum metric_id id, unsigned index)
 {
+    ASSERT(rows[id].kind != HISTOGRAM);
     union cell *cell = cell_of(scope, id, index);
     return rows[id].kind == COUNTER ? (double)cell->count : cell->value;
 }

@@ -21,14 +21,14 @@ struct metric_scope;
 /* metrics_worker returns the scope of the process; it always exists. */
 struct metric_scope *metrics_worker(void);
 /* metrics_task returns the scope of a task and takes a reference to it; counters go on when a task
- * is started again. metrics_task_drop gives the reference back; the cells go when the last one is
- * gone. Thread: any. */
+ * is started again. metrics_task_drop gives the reference (or NULL) back; the cells go when the
+ * last one is gone. Thread: any. */
 struct metric_scope *metrics_task(const char *connector, int task);
 void metrics_task_drop(struct metric_scope *scope);
 
 /* metric_add counts, metric_set sets a gauge, metric_observe adds `seconds` to a histogram.
  * index picks the value of the row's further label (0 if it has none). The id must belong to the
- * scope's kind. Thread: any, no lock. */
+ * scope's kind and be of the function's kind. Negative seconds count as 0. Thread: any, no lock. */
 void metric_add(struct metric_scope *scope, enum metric_id id, unsigned index, uint64_t n);
 void metric_set(struct metric_scope *scope, enum metric_id id, unsigned index, double value);
 void metric_observe(struct metric_scope *scope, enum metric_id id, double seconds);

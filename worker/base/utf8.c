@@ -2,9 +2,9 @@
 /* UTF-8 and control character checks. See utf8.h. */
 #include "worker/base/utf8.h"
 
-/* Length of the character that starts at p, 0 if it is malformed. */
-static size_t character_length(const unsigned char *p, size_t left)
+size_t utf8_character(const char *text, size_t left)
 {
+    const unsigned char *p = (const unsigned char *)text;
     if (p[0] < 0x80) {
         return 1;
     }
@@ -25,13 +25,12 @@ static size_t character_length(const unsigned char *p, size_t left)
 
 bool utf8_valid(const char *text, size_t length)
 {
-    const unsigned char *p = (const unsigned char *)text;
     while (length > 0) {
-        size_t n = character_length(p, length);
+        size_t n = utf8_character(text, length);
         if (n == 0) {
             return false;
         }
-        p += n;
+        text += n;
         length -= n;
     }
     return true;

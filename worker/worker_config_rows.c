@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of the worker's configuration. See worker_config.h. */
+#include <ctype.h>
+#include <limits.h>
+
+#include "worker/kafka/producer.h"
+#include "worker/worker_config.h"
+
+static enum err check_topic(const char *value, struct error *reterr)
+{
+    if (!kafka_topic_legal(value)) {
+        return error_set(reterr, ERR_INVALID,
+                         "a Kafka topic name has 1 to 249 letters, digits, '.', '_' or '-'");
+    }
+    return ERR_OK;
+}
+
+/* Whether text is a port, 1 to 65535. */
+static bool is_port(const char *text)
+{
+    int64_t port = 0;
+    return isdigit((unsigned char)text[0]) && config_parse_whole(text, &port) && port >= 1 &&
+           port <= 65535;
+}
+
+static bool is_server(const char *server)
+{
+    const char *colon = strrchr(server, ':');
+    if (!colon || colon == server || server[strcspn(server, " \t/")] != '\0') {
+        return false;
+    }
+    /* An IPv6 address stands in brackets. */
+    bool brackets = server[0] == '[' && colon[-1] == ']';
+    return is_port(colon + 1) && (brackets || strchr(server, ':') == colon);
+}
+
+static enum err check_servers(const char *value, struct error *reterr)
+{
+    struct config_list servers;
+    enum err err = ERR_OK;
+    config_list_split(value, &servers);
+    for (size_t i = 0; i < servers.n_items && err == ERR_OK; i++) {
+        if (!is_server(servers.items[i])) {
+            err = error_set(reterr, ERR_INVALID,
+                            "'%.200s' is not host:port with a port from 1 to 65535",
+                            servers.items[i]);
+        }
+    }
+    config_list_fini(&servers);
+    return err;
+}
+
+static enum err check_not_zero(const char *value, struct error *reterr)
+{
+    if (strcmp(value, "0") == 0) {
+        return error_set(reterr, ERR_INVALID,
+                         "Value must be -1 (the broker's default) or more "
+                         "than 0");
+    }
+    return ERR_OK;
+}
+
+static const char *const security_protocols[] = { "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL",
+                                                  NULL };
+static const char *const exactly_once[] = { "disabled", NULL };
+static const char *const log_levels[] = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const override_policies[] = { "All", "None", "Principal", NULL };
+
+#define TOPIC_NAME(key, what)                                                                      \
+    {                                                                                              \
+        .name = key, .type = CONFIG_STRING, .check = check_topic, .importance = CONFIG_HIGH,       \
+        .order = -1, .doc = what                                                                   \
+    }
+#define REPLICATION(key, what)                                                                     \
+    {                                                                                              \
+        .name = key, .type = CONFIG_SHORT, .default_value = "3", .has_min = true, .min = -1,       \
+        .check = check_not_zero, .importance = CONFIG_LOW, .order = -1, .doc = what                \
+    }
+#define PARTITIONS(key, number, what)                                                              \
+    {                                                                                              \
+        .name = key, .type = CONFIG_INT, .default_value = number, .has_min = true, .min = -1,      \
+        .has_max = true, .max = 10000, .check = check_not_zero, .importance = CONFIG_LOW,          \
+        .order = -1, .doc = what                                                                   \
+    }
+#define MILLISECONDS(key, number, low, high, what)                                                 \
+    {                                                                                              \
+        .name = key, .type = CONFIG_INT, .default_value = number, .has_min = true, .min = low,     \
+        .has_max = true, .max = high, .importance = CONFIG_MEDIUM, .order = -1, .doc = what        \
+    }
+#define TEXT(key, standard, what)                                                                  \
+    {                                                                                              \
+        .name = key, .type = CONFIG_STRING, .default_value = standard, .order = -1,                \
+        .importance = CONFIG_LOW, .doc = what                                                      \
+    }
+#define ACCEPTED(key)                                                                              \
+    {                                                                                              \
+        .name = key, .type = CONFIG_STRING, .order = -1, .importance = CONFIG_LOW,                 \
+        .doc = "Taken from Kafka Connect's configuration and without effect here."                 \
+    }
+
+static const struct config_def rows[] = {
+    { .name = "bootstrap.servers",
+      .type = CONFIG_LIST,
+      .required = true,
+      .non_empty = true,
+      .check = check_servers,
+      .importance = CONFIG_HIGH,
+      .order = -1,
+      .doc = "Kafka brokers to start from, host:port, separated by commas." },
+    { .name = "group.id",
+      .type = CONFIG_STRING,
+      .required = true,
+      .non_empty = true,
+      .importance = CONFIG_HIGH,
+      .order = -1,
+      .doc = "Name of the worker cluster: workers with the same name share the work. It is the "
+             "consumer group of the claims topic." },
+    TOPIC_NAME("config.storage.topic",
+               "Compacted topic of connector configs. Default: `<group.id>-configs`."),
+    REPLICATION("config.storage.replication.factor",
+                "Replicas of that topic when it is created; -1: the broker's default."),
+    TOPIC_NAME("status.storage.topic",
+               "Compacted topic of connector and task states. Default: `<group.id>-status`."),
+    REPLICATION("status.storage.replication.factor",
+                "Replicas of that topic when it is created; -1: the broker's default."),
+    PARTITIONS("status.storage.partitions", "5", "Partitions of that topic when it is created."),
+    TOPIC_NAME("offset.storage.topic",
+               "Compacted topic of source offsets. Default: `<group.id>-offsets`."),
+    REPLICATION("offset.storage.replication.factor",
+                "Replicas of that topic when it is created; -1: the broker's default."),
+    PARTITIONS("offset.storage.partitions", "25", "Partitions of that topic when it is created."),
+    TOPIC_NAME("claims.storage.topic",
+               "Topic whose partitions are the slots that workers claim; it carries no data. "
+               "Default: `<group.id>-claims`."),
+    REPLICATION("claims.storage.replication.factor",
+                "Replicas of that topic when it is created; -1: the broker's default."),
+    PARTITIONS("claims.storage.partitions", "64",
+               "Slots of the cluster: at least as many as workers will ever run. Fixed once the "
+               "topic exists."),
+    { .name = "listeners",
+      .type = CONFIG_LIST,
+      .default_value = "http://:8083",
+      .non_empty = true,
+      .importance = CONFIG_LOW,
+      .order = -1,
+      .doc = "Address of the REST API, `http://host:port`; an empty host listens on all "
+             "interfaces, port 0 takes any free one." },
+    TEXT("rest.advertised.host.name", NULL,
+         "Host name under which other workers reach this one; also the first part of worker_id. "
+         "Default: the listener's host, else this machine's name."),
+    { .name = "rest.advertised.port",
+      .type = CONFIG_INT,
+      .has_min = true,
+      .min = 1,
+      .has_max = true,
+      .max = 65535,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Port under which other workers reach this one. Default: the listener's." },
+    { .name = "rest.advertised.listener",
+      .type = CONFIG_STRING,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Protocol that other workers use: `http`." },
+    MILLISECONDS("rest.request.timeout.ms", "90000", 1000, 600000,
+                 "Longest time that a REST request waits for the cluster."),
+    MILLISECONDS("rest.idle.timeout.ms", "30000", 1000, 600000,
+                 "A REST connection on which nothing happens is closed after this time."),
+    { .name = "rest.max.connections",
+      .type = CONFIG_INT,
+      .default_value = "256",
+      .has_min = true,
+      .min = 4,
+      .has_max = true,
+      .max = 4096,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "REST connections that may be open at once." },
+    MILLISECONDS("session.timeout.ms", "6000", 1000, 1800000,
+                 "A worker that Kafka has not heard of for this long has lost its slots."),
+    MILLISECONDS("heartbeat.interval.ms", "1000", 100, 600000,
+                 "Time between heartbeats; at most a third of session.timeout.ms."),
+    MILLISECONDS("rebalance.timeout.ms", "60000", 1000, INT_MAX,
+                 "Longest time a worker may take to hand slots over."),
+    MILLISECONDS("rebalance.settle.ms", "3000", 0, 600000,
+                 "How long loads of workers may differ by more than one task before tasks are "
+                 "moved."),
+    TEXT("group.instance.id", NULL,
+         "Static member name (KIP-345): a worker that restarts with it within "
+         "session.timeout.ms keeps its slots."),
+    MILLISECONDS("task.shutdown.graceful.timeout.ms", "5000", 0, 600000,
+                 "Time that tasks have, all together, to drain when they stop."),
+    MILLISECONDS("offset.flush.interval.ms", "60000", 1, INT_MAX,
+                 "Interval of offset commits of sinks."),
+    MILLISECONDS("offset.flush.timeout.ms", "5000", 1, INT_MAX,
+                 "Longest time that a commit of offsets may take."),
+    { .name = "key.converter",
+      .type = CONFIG_CLASS,
+      .default_value = "org.apache.kafka.connect.storage.StringConverter",
+      .order = -1,
+      .importance = CONFIG_HIGH,
+      .doc = "Converter of record keys for connectors that set none." },
+    { .name = "value.converter",
+      .type = CONFIG_CLASS,
+      .default_value = "org.apache.kafka.connect.converters.ByteArrayConverter",
+      .order = -1,
+      .importance = CONFIG_HIGH,
+      .doc = "Converter of record values for connectors that set none." },
+    { .name = "header.converter",
+      .type = CONFIG_CLASS,
+      .default_value = "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Converter of record headers for connectors that set none." },
+    { .name = "security.protocol",
+      .type = CONFIG_STRING,
+      .default_value = "PLAINTEXT",
+      .values = security_protocols,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_MEDIUM,
+      .doc = "How the worker's own clients reach Kafka. Clients of connectors take theirs from "
+             "`producer.` and `consumer.`." },
+    TEXT("sasl.mechanism", NULL,
+         "SASL mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, "
+         "OAUTHBEARER."),
+    { .name = "sasl.jaas.config",
+      .type = CONFIG_PASSWORD,
+      .order = -1,
+      .importance = CONFIG_MEDIUM,
+      .doc = "JAAS line with the user name and password, as Java clients read it." },
+    { .name = "ssl.truststore.type",
+      .type = CONFIG_STRING,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "`PEM`. Java's JKS and PKCS12 stores are refused: convert them to PEM." },
+    TEXT("ssl.truststore.location", NULL,
+         "PEM file of the authorities that Kafka's certificate "
+         "is checked against."),
+    TEXT("ssl.truststore.certificates", NULL, "The same as PEM text in the value."),
+    TEXT("ssl.keystore.type", NULL, "`PEM`."),
+    TEXT("ssl.keystore.location", NULL, "PEM file of the client's certificate chain and key."),
+    TEXT("ssl.keystore.certificate.chain", NULL, "The chain as PEM text in the value."),
+    { .name = "ssl.keystore.key",
+      .type = CONFIG_PASSWORD,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "The private key as PEM text in the value." },
+    { .name = "ssl.key.password",
+      .type = CONFIG_PASSWORD,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Password of the private key." },
+    { .name = "ssl.keystore.password",
+      .type = CONFIG_PASSWORD,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Not needed for PEM." },
+    { .name = "ssl.truststore.password",
+      .type = CONFIG_PASSWORD,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Not needed for PEM." },
+    TEXT("ssl.endpoint.identification.algorithm", NULL,
+         "`https` checks that Kafka's certificate names the host; empty switches it off."),
+    TEXT("client.id", NULL, "Prefix of the client ids of the worker's own clients."),
+    { .name = "connector.client.config.override.policy",
+      .type = CONFIG_STRING,
+      .default_value = "All",
+      .values = override_policies,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Which `producer.override.` keys connectors may set: `All`, `None`, or `Principal` "
+             "(only security.protocol, sasl.jaas.config, sasl.mechanism)." },
+    { .name = "log.level",
+      .type = CONFIG_STRING,
+      .default_value = "INFO",
+      .values = log_levels,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Lines of this level and above are written to stderr." },
+    { .name = "log.format",
+      .type = CONFIG_STRING,
+      .default_value = "text",
+      .values = log_formats,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "`text` or `json`, one line per event." },
+    { .name = "exactly.once.source.support",
+      .type = CONFIG_STRING,
+      .default_value = "disabled",
+      .values = exactly_once,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Delivery is at least once: only `disabled`." },
+    ACCEPTED("plugin.path"),
+    ACCEPTED("plugin.discovery"),
+    ACCEPTED("connect.protocol"),
+    ACCEPTED("scheduled.rebalance.max.delay.ms"),
+    ACCEPTED("worker.sync.timeout.ms"),
+    ACCEPTED("worker.unsync.backoff.ms"),
+    ACCEPTED("inter.worker.key.generation.algorithm"),
+    ACCEPTED("inter.worker.key.size"),
+    ACCEPTED("inter.worker.key.ttl.ms"),
+    ACCEPTED("inter.worker.signature.algorithm"),
+    ACCEPTED("inter.worker.verification.algorithms"),
+    ACCEPTED("internal.key.converter"),
+    ACCEPTED("internal.value.converter"),
+    ACCEPTED("auto.include.jmx.reporter"),
+    ACCEPTED("metric.reporters"),
+};
+
+static const struct config_table table = CONFIG_TABLE(rows);
+
+const struct config_table *worker_config_table(void)
+{
+    return &table;
+}

@@ -38,6 +38,10 @@ struct kafka_flight {
 
 /* kafka_tracker_init prepares a tracker in the caller's storage; event_fd stays the caller's. */
 void kafka_tracker_init(struct kafka_tracker *tracker, int event_fd, struct metric_scope *metrics);
+/* kafka_tracker_fini must be called, with n_undelivered at 0, before event_fd is closed or the
+ * tracker's storage is given up: the poll thread may still be about to write the eventfd. Waits for
+ * that write, no longer. Thread: the owner's. */
+void kafka_tracker_fini(struct kafka_tracker *tracker);
 
 /* kafka_producer_get returns the worker's producer for these properties (kafka_props_build), made
  * at the first call, and takes a reference. A producer that had a fatal error is replaced: callers

@@ -2,7 +2,7 @@
 /*
  * Writers of the internal topics. The leader's is transactional: a batch of records is one
  * transaction, and a leader that was deposed is fenced by Kafka (KIP-98). The status writer is a
- * plain idempotent producer that never blocks. Thread: see each call.
+ * plain producer that never blocks. Thread: see each call.
  */
 #pragma once
 
@@ -33,9 +33,9 @@ enum err kafka_writer_init(struct kafka_writer *writer, int timeout_ms,
                            struct error *reterr) MUST_CHECK;
 /* kafka_writer_commit writes all records in one transaction and waits for its end. ret_offset gets
  * the highest offset written to records[0]'s topic and partition. Errors: ERR_FENCED (close it; a
- * newer leader writes), ERR_TIMEOUT (aborted, nothing visible), ERR_IO (aborted), ERR_TOO_LARGE,
- * ERR_UNAUTHORIZED. After ERR_TIMEOUT the writer may need kafka_writer_close and a new one: it says
- * so with ERR_INTERNAL at the next call. */
+ * newer leader writes), ERR_TIMEOUT, ERR_IO, ERR_TOO_LARGE, ERR_UNAUTHORIZED: aborted, nothing
+ * visible, unless the next call says ERR_INTERNAL: then the end of the transaction is not known
+ * (it was cut off while it ended) until a new writer has had its kafka_writer_init. */
 enum err kafka_writer_commit(struct kafka_writer *writer, const struct writer_record *records,
                              size_t n_records, int timeout_ms, int64_t *ret_offset,
                              struct error *reterr) MUST_CHECK;

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Membership in the worker group. One thread polls one queue for everything: assignments,
+ * revocations, errors and the answers to "who is in the group". Every rebalance reaches every
+ * member, also those whose slots stay the same (with an empty assignment), so that is when the
+ * membership is asked for; it is told to the owner when the group is stable. See group.h.
+ */
+#include "worker/kafka/group.h"
+
+#include <stdatomic.h>
+
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+#include "worker/base/mem.h"
+#include "worker/base/thread.h"
+#include "worker/kafka/rdkafka_util.h"
+
+/* When the group was not stable, or did not answer, it is asked again after so long. */
+#define ASK_AGAIN_MS      100
+#define ASK_FAILED_MS     1000
+#define ASK_TIMEOUT_MS    5000
+#define LEAVE_TIMEOUT_MS  5000
+/* on_revoked may use its whole bound; only beyond it counts the member as dead. */
+#define POLL_SLACK_MS 1000
+
+struct group {
+    rd_kafka_t *client;
+    rd_kafka_queue_t *queue;
+    struct group_callbacks callbacks;
+    char *group_id;
+    char *topic;
+    struct thread thread;
+    atomic_bool stopping;
+    /* the thread's: */
+    bool asking;         /* an answer is on its way */
+    bool ask_again;      /* something changed while one was */
+    uint64_t ask_at_ms;  /* UINT64_MAX: membership is known */
+};
+
+struct slots {
+    int32_t *slots;
+    size_t n_slots;
+};
+
+static struct slots slots_of(const struct group *group, const rd_kafka_topic_partition_list_t *list)
+{
+    struct slots found = { NULL, 0 };
+    size_t n = list ? (size_t)list->cnt : 0;
+    found.slots = xcalloc(n + 1, sizeof(*found.slots));
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list->elems[i].topic, group->topic) == 0) {
+            found.slots[found.n_slots++] = list->elems[i].partition;
+        }
+    }
+    return found;
+}
+
+static void report_error(const struct group *group, rd_kafka_error_t *error)
+{
+    if (error) {
+        rdk_report(group->client, rd_kafka_error_code(error), rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+}
+
+static void ask_members_soon(struct group *group, uint64_t delay_ms)
+{
+    group->ask_again = group->asking;
+    group->ask_at_ms = clock_mono_ms() + delay_ms;
+}
+
+static void on_assign(struct group *group, rd_kafka_topic_partition_list_t *list)
+{
+    /* A position spares the questions for committed offsets; nothing is ever read. */
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = 0;
+    }
+    report_error(group, rd_kafka_incremental_assign(group->client, list));
+    (void)rd_kafka_pause_partitions(group->client, list);
+    struct slots slots = slots_of(group, list);
+    group->callbacks.on_assigned(group->callbacks.arg, slots.slots, slots.n_slots);
+    free(slots.slots);
+}
+
+static void on_revoke(struct group *group, const rd_kafka_topic_partition_list_t *list)
+{
+    struct slots slots = slots_of(group, list);
+    bool lost = rd_kafka_assignment_lost(group->client) != 0;
+    if (lost) {
+        log_warn(NULL, "GROUP-LOST", "slots=%zu", slots.n_slots);
+        group->callbacks.on_lost(group->callbacks.arg, slots.slots, slots.n_slots);
+    } else {
+        group->callbacks.on_revoked(group->callbacks.arg, slots.slots, slots.n_slots);
+    }
+    free(slots.slots);
+    report_error(group, rd_kafka_incremental_unassign(group->client, list));
+}
+
+static void take_rebalance(struct group *group, rd_kafka_event_t *event)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    ASSERT(list); /* each rebalance has one, also an empty one */
+    switch ((int)rd_kafka_event_error(event)) {
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+        log_debug(NULL, "GROUP-ASSIGN", "slots=%d", list->cnt);
+        on_assign(group, list);
+        ask_members_soon(group, 0);
+        break;
+    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        log_debug(NULL, "GROUP-REVOKE", "slots=%d", list->cnt);
+        on_revoke(group, list);
+        break;
+    default:
+        rdk_report(group->client, rd_kafka_event_error(event), NULL);
+        (void)rd_kafka_assign(group->client, NULL);
+        break;
+    }
+}
+
+/* Errors after which waiting does not help. */
+static enum err hopeless(rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return ERR_UNAUTHORIZED;
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
+        return ERR_INVALID;
+    default:
+        return rd_kafka_event_error_is_fatal(event) ? ERR_FENCED : ERR_OK;
+    }
+}
+
+static void take_error(struct group *group, rd_kafka_event_t *event)
+{
+    const char *text = rd_kafka_event_error_string(event);
+    rdk_report(group->client, rd_kafka_event_error(event), text);
+    enum err err = hopeless(event);
+    if (err != ERR_OK && !group->stopping) {
+        group->callbacks.on_error(group->callbacks.arg, err, text);
+    }
+}
+
+static void ask_members(struct group *group)
+{
+    char text[256];
+    const char *group_id = group->group_id;
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(group->client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, ASK_TIMEOUT_MS, text, sizeof(text));
+    group->asking = true;
+    group->ask_again = false;
+    group->ask_at_ms = UINT64_MAX;
+    rd_kafka_DescribeConsumerGroups(group->client, &group_id, 1, options, group->queue);
+    rd_kafka_AdminOptions_destroy(options);
+}
+
+static void tell_members(struct group *group, const rd_kafka_ConsumerGroupDescription_t *found)
+{
+    size_t n_members = rd_kafka_ConsumerGroupDescription_member_count(found);
+    struct group_member *members = xcalloc(n_members + 1, sizeof(*members));
+    for (size_t i = 0; i < n_members; i++) {
+        const rd_kafka_MemberDescription_t *member =
+            rd_kafka_ConsumerGroupDescription_member(found, i);
+        const rd_kafka_MemberAssignment_t *assignment =
+            rd_kafka_MemberDescription_assignment(member);
+        struct slots slots = slots_of(
+            group, assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL);
+        (void)snprintf(members[i].client_id, sizeof(members[i].client_id), "%s",
+                       rd_kafka_MemberDescription_client_id(member));
+        members[i].slots = slots.slots;
+        members[i].n_slots = slots.n_slots;
+    }
+    group->callbacks.on_members(group->callbacks.arg, members, n_members);
+    for (size_t i = 0; i < n_members; i++) {
+        free(members[i].slots);
+    }
+    free(members);
+}
+
+static void take_members(struct group *group, rd_kafka_event_t *event)
+{
+    group->asking = false;
+    const rd_kafka_DescribeConsumerGroups_result_t *result =
+        rd_kafka_event_DescribeConsumerGroups_result(event);
+    size_t n = 0;
+    const rd_kafka_ConsumerGroupDescription_t **found =
+        rd_kafka_event_error(event) || !result ?
+            NULL :
+            rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
+    if (group->ask_again) {
+        ask_members_soon(group, 0);
+    } else if (n != 1 || rd_kafka_ConsumerGroupDescription_error(found[0])) {
+        rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+        const rd_kafka_error_t *error =
+            n == 1 ? rd_kafka_ConsumerGroupDescription_error(found[0]) : NULL;
+        log_debug(NULL, "GROUP-DESCRIBE-FAIL", "err=\"%s\"",
+                  error ? rd_kafka_error_string(error) : rd_kafka_err2str(code));
+        ask_members_soon(group, ASK_FAILED_MS);
+    } else if (rd_kafka_ConsumerGroupDescription_state(found[0]) !=
+               RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
+        ask_members_soon(group, ASK_AGAIN_MS);
+    } else {
+        tell_members(group, found[0]);
+    }
+}
+
+static void take_event(struct group *group, rd_kafka_event_t *event)
+{
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_REBALANCE:
+        take_rebalance(group, event);
+        break;
+    case RD_KAFKA_EVENT_ERROR:
+        take_error(group, event);
+        break;
+    case RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT:
+        take_members(group, event);
+        break;
+    default:
+        break;
+    }
+    rd_kafka_event_destroy(event);
+}
+
+/* Leaves the group; the revocation comes by the queue as ever. */
+static void leave(struct group *group)
+{
+    uint64_t deadline_ms = clock_mono_ms() + LEAVE_TIMEOUT_MS;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(group->client);
+    report_error(group, rd_kafka_consumer_close_queue(group->client, queue));
+    while (!rd_kafka_consumer_closed(group->client) && clock_mono_ms() < deadline_ms) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 100);
+        if (event) {
+            take_event(group, event);
+        }
+    }
+    rd_kafka_queue_destroy(queue);
+}
+
+static int wait_ms(const struct group *group)
+{
+    uint64_t now = clock_mono_ms();
+    if (group->asking || group->ask_at_ms == UINT64_MAX) {
+        return -1;
+    }
+    return group->ask_at_ms > now ? (int)(group->ask_at_ms - now) : 0;
+}
+
+static void *group_main(void *arg)
+{
+    struct group *group = arg;
+    while (!group->stopping) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(group->queue, wait_ms(group));
+        if (event) {
+            take_event(group, event);
+        }
+        if (!group->asking && clock_mono_ms() >= group->ask_at_ms) {
+            ask_members(group);
+        }
+    }
+    leave(group);
+    return NULL;
+}
+
+static void set_int(struct kvs *props, const char *key, long long value)
+{
+    CLEANUP(free_charp) char *text = xasprintf("%lld", value);
+    kvs_set(props, key, text);
+}
+
+static enum err make_conf(const struct group_options *options, rd_kafka_conf_t **ret_conf,
+                          struct error *reterr)
+{
+    CLEANUP(kvs_fini) struct kvs props;
+    kvs_init(&props);
+    kvs_copy(&props, options->props);
+    int poll_ms = options->rebalance_timeout_ms > options->session_timeout_ms ?
+                      options->rebalance_timeout_ms :
+                      options->session_timeout_ms;
+    kvs_set(&props, "group.id", options->group_id);
+    kvs_set(&props, "client.id", options->client_id);
+    kvs_set(&props, "group.instance.id", options->instance_id);
+    kvs_set(&props, "partition.assignment.strategy", "cooperative-sticky");
+    set_int(&props, "session.timeout.ms", options->session_timeout_ms);
+    set_int(&props, "heartbeat.interval.ms", options->heartbeat_interval_ms);
+    set_int(&props, "max.poll.interval.ms", (long long)poll_ms + POLL_SLACK_MS);
+    kvs_set(&props, "enable.auto.commit", "false");
+    kvs_set(&props, "enable.auto.offset.store", "false");
+    kvs_set(&props, "queued.min.messages", "1");
+    kvs_set(&props, "queued.max.messages.kbytes", "64");
+    kvs_set(&props, "max.partition.fetch.bytes", "1024");
+    enum err err = rdk_conf_new(&props, ret_conf, reterr);
+    if (err == ERR_OK) {
+        rd_kafka_conf_set_events(*ret_conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
+    }
+    return err;
+}
+
+static enum err subscribe(const struct group *group, struct error *reterr)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(list, group->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(group->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code) {
+        return error_set(reterr, ERR_INVALID, "topic %s: %s", group->topic,
+                         rd_kafka_err2str(code));
+    }
+    return ERR_OK;
+}
+
+static void group_free(struct group *group)
+{
+    if (group->queue) {
+        rd_kafka_queue_destroy(group->queue);
+    }
+    if (group->client) {
+        /* Left already; what could not be closed in time is not waited for again. */
+        rd_kafka_destroy_flags(group->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
+    free(group->group_id);
+    free(group->topic);
+    free(group);
+}
+
+enum err group_start(const struct group_options *options, const struct group_callbacks *callbacks,
+                     struct group **ret_group, struct error *reterr)
+{
+    rd_kafka_conf_t *conf = NULL;
+    enum err err = make_conf(options, &conf, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct group *group = xcalloc(1, sizeof(*group));
+    group->callbacks = *callbacks;
+    group->group_id = xstrdup(options->group_id);
+    group->topic = xstrdup(options->topic);
+    group->ask_at_ms = UINT64_MAX;
+    err = rdk_client_new(RD_KAFKA_CONSUMER, conf, &group->client, reterr);
+    if (err == ERR_OK) {
+        (void)rd_kafka_poll_set_consumer(group->client);
+        group->queue = rd_kafka_queue_get_consumer(group->client);
+        err = subscribe(group, reterr);
+    }
+    if (err != ERR_OK) {
+        group_free(group);
+        return err;
+    }
+    thread_start(&group->thread, "kafka-group", group_main, group);
+    *ret_group = group;
+    return ERR_OK;
+}
+
+void group_stop(struct group *group)
+{
+    if (!group) {
+        return;
+    }
+    group->stopping = true;
+    rd_kafka_queue_yield(group->queue);
+    thread_join(&group->thread);
+    group_free(group);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all Kafka clients of this folder share: opening one from properties, librdkafka's errors in
+ * the project's terms, librdkafka's log lines through the project's log. Private to this folder.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "worker/base/err.h"
+#include "worker/base/kvs.h"
+#include "worker/base/map.h"
+
+/* rdk_conf_new makes a librdkafka configuration with the logging set up. ret_conf is owned: hand it
+ * to rdk_client_new or rd_kafka_conf_destroy. Errors: ERR_INVALID for what librdkafka refuses, in
+ * Connect's words. Thread: any. */
+enum err rdk_conf_new(const struct kvs *props, rd_kafka_conf_t **ret_conf, struct error *reterr)
+    MUST_CHECK;
+/* rdk_conf_set sets one property of the code's own choice (ASSERTs that librdkafka takes it). */
+void rdk_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value);
+void rdk_conf_set_int(rd_kafka_conf_t *conf, const char *key, long long value);
+
+/* rdk_client_new opens a client and takes conf in any case. Errors: ERR_INVALID. */
+enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client,
+                        struct error *reterr) MUST_CHECK;
+
+/* rdk_err maps a librdkafka code to the project's, as producer.h describes it. Thread: any. */
+enum err rdk_err(rd_kafka_resp_err_t code);
+/* rdk_error_take sets reterr from an error object, destroys it and returns its code mapped. */
+enum err rdk_error_take(rd_kafka_error_t *error, struct error *reterr);
+/* rdk_report logs an error event of a client, limited to one line per kind and some seconds. */
+void rdk_report(const rd_kafka_t *client, rd_kafka_resp_err_t code, const char *reason);
+/* rdk_topic returns the handle of a topic, made at the first call and kept in topics (name ->
+ * handle): making a handle is what sends librdkafka for the topic's leader at once, while producing
+ * by name waits for the next scan, up to a second. NULL when librdkafka refuses the name. */
+rd_kafka_topic_t *rdk_topic(rd_kafka_t *client, struct map *topics, const char *name);
+/* rdk_topics_fini gives all handles back. */
+void rdk_topics_fini(struct map *topics);
+/* rdk_mem returns a pointer that librdkafka's API takes without const although it only reads. */
+void *rdk_mem(const void *bytes);

@@ -110,5 +110,7 @@ void connector_configs_free(struct kvs *configs, size_t n_configs);
  * unknown, ERR_INVALID when connector.class is missing; otherwise ERR_OK, errors are in result. */
 enum err connector_validate(const struct kvs *worker_props, const struct kvs *config,
                             struct config_result *result, struct error *reterr) MUST_CHECK;
+/* Most tasks of one connector. */
+#define CONNECTOR_TASKS_LIMIT 10000
 /* connector_common_table returns the framework's rows for a source or sink. */
 const struct config_table *connector_common_table(enum connector_type type);

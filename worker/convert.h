@@ -31,3 +31,22 @@ struct converter_plugin {
 const struct converter_plugin *converter_find(const char *class_name);
 /* converter_plugins returns the NULL-terminated list. */
 const struct converter_plugin *const *converter_plugins(void);
+
+/* converter_class returns the class that holds for key ("value.converter"): the connector's, else
+ * the worker's, else `fallback`. Borrowed from the configs. */
+const char *converter_class(const struct kvs *connector, const struct kvs *worker, const char *key,
+                            const char *fallback);
+/* converter_open makes an instance of that class, with the sub-keys of the config that names it
+ * (`<key>.x` of the connector or of the worker, never mixed). ERR_NOT_FOUND and ERR_INVALID name
+ * the key. */
+enum err converter_open(const struct kvs *connector, const struct kvs *worker, const char *key,
+                        const char *fallback, struct converter **ret_converter,
+                        struct error *reterr) MUST_CHECK;
+void converter_close(struct converter *converter);
+/* converter_to_bytes and converter_from_bytes call the plug-in, see there. */
+enum err converter_to_bytes(struct converter *converter, const struct value *value, struct buf *out,
+                            struct record_bytes *ret_bytes, struct error *reterr) MUST_CHECK;
+enum err converter_from_bytes(struct converter *converter, const struct record_bytes *bytes,
+                              struct value *ret_value, struct error *reterr) MUST_CHECK;
+/* converter_name returns the full class name of an instance. */
+const char *converter_name(const struct converter *converter);

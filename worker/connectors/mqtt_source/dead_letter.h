@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records for the dead letter queue: the message's own bytes and what went wrong. Thread: the
+ * task's. */
+#pragma once
+
+#include "worker/connectors/mqtt_source/settings.h"
+#include "worker/kafka/producer.h"
+
+/* What went wrong, and where. */
+struct failure {
+    const char *stage;      /* Connect's stage, e.g. VALUE_CONVERTER */
+    const char *class_name; /* of the part that failed */
+    struct error error;
+};
+
+/* dead_letter_send sends message to the dead letter queue. A payload that Kafka does not take there
+ * either is left out and its size noted in a header. Errors: as kafka_producer_send. */
+enum err dead_letter_send(struct kafka_producer *producer, const struct task_context *context,
+                          const struct source_settings *settings,
+                          const struct mqtt_message *message, const struct failure *failure,
+                          struct kafka_tracker *tracker, struct kafka_flight *flight,
+                          struct error *reterr) MUST_CHECK;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connector kind and its task: one poll loop over the task's sessions. See README.md. */
+#include "worker/connectors/mqtt_source/mqtt_source.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "worker/base/clock.h"
+#include "worker/base/mem.h"
+#include "worker/connectors/mqtt_source/reader.h"
+#include "worker/connectors/mqtt_source/retire.h"
+
+/* A stop gives up this long before its deadline, so that closing is done by then. */
+#define STOP_RESERVE_MS 100
+/* Longest wait of the poll loop. */
+#define POLL_MAX_MS 60000
+
+struct source_task {
+    const struct task_context *context;
+    struct source_settings settings;
+    struct pipeline *pipeline;
+    struct reader **readers;
+    size_t n_readers;
+    int event_fd;         /* records were delivered */
+    struct pollfd *polls; /* readers, then control, then event_fd */
+    bool reported_paused;
+    bool reported_running;
+};
+
+static void source_free(void *state)
+{
+    struct source_task *task = state;
+    if (!task) {
+        return;
+    }
+    /* The producer first: if it was the last user's, what is still under way is reported now. */
+    pipeline_close(task->pipeline);
+    for (size_t i = 0; i < task->n_readers; i++) {
+        bool last = i + 1 == task->n_readers;
+        reader_free(task->readers[i], last ? task->event_fd : -1);
+    }
+    if (task->n_readers == 0 && task->event_fd >= 0) {
+        close(task->event_fd);
+    }
+    free(task->readers);
+    free(task->polls);
+    source_settings_fini(&task->settings);
+    free(task);
+}
+
+static enum err source_new(const struct task_context *context, void **ret_task,
+                           struct error *reterr)
+{
+    struct source_task *task = xcalloc(1, sizeof(*task));
+    task->context = context;
+    task->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum err err =
+        task->event_fd >= 0 ? ERR_OK : error_set(reterr, ERR_IO, "eventfd: %s", strerror(errno));
+    err = err ? err
+              : source_settings_read(context->connector, context->connector_config,
+                                     context->task_config, &task->settings, reterr);
+    err = err ? err : pipeline_open(context, &task->settings, &task->pipeline, reterr);
+    if (err != ERR_OK) {
+        source_free(task);
+        return err;
+    }
+    source_settings_warn(context->connector_config, context->log);
+    size_t n = task->settings.n_sessions;
+    task->readers = xcalloc(n, sizeof(*task->readers));
+    task->polls = xcalloc(n + 2, sizeof(*task->polls));
+    for (size_t i = 0; i < n; i++) {
+        task->readers[task->n_readers++] = reader_new(context, &task->settings, task->pipeline,
+                                                      task->settings.sessions[i], task->event_fd);
+    }
+    metric_set(context->metrics, METRIC_MQTT_SESSIONS, 0, (double)n);
+    *ret_task = task;
+    return ERR_OK;
+}
+
+static bool all_at_rest(const struct source_task *task)
+{
+    for (size_t i = 0; i < task->n_readers; i++) {
+        if (!reader_at_rest(task->readers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A dead producer is replaced once no record is under way in it. */
+static enum err renew_producer(struct source_task *task, struct error *reterr)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < task->n_readers; i++) {
+        wanted = wanted || reader_wants_producer(task->readers[i]);
+    }
+    if (!wanted) {
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < task->n_readers; i++) {
+        if (reader_undelivered(task->readers[i])) {
+            return ERR_OK;
+        }
+    }
+    enum err err = pipeline_renew(task->pipeline, reterr);
+    for (size_t i = 0; err == ERR_OK && i < task->n_readers; i++) {
+        reader_producer_renewed(task->readers[i]);
+    }
+    return err;
+}
+
+static void set_gauges(const struct source_task *task)
+{
+    struct metric_scope *metrics = task->context->metrics;
+    unsigned n_connected = 0;
+    unsigned n_parked = 0;
+    size_t n_held = 0;
+    uint64_t oldest_ms = UINT64_MAX;
+    for (size_t i = 0; i < task->n_readers; i++) {
+        struct reader_gauges gauges;
+        reader_gauges(task->readers[i], &gauges);
+        n_connected += gauges.connected;
+        n_parked += gauges.parked;
+        n_held += gauges.n_held;
+        if (gauges.held_since_ms > 0 && gauges.held_since_ms < oldest_ms) {
+            oldest_ms = gauges.held_since_ms;
+        }
+    }
+    uint64_t now_ms = clock_mono_ms();
+    double age = oldest_ms < now_ms ? (double)(now_ms - oldest_ms) / 1000.0 : 0.0;
+    metric_set(metrics, METRIC_MQTT_CONNECTED, 0, n_connected);
+    metric_set(metrics, METRIC_PARKED, 0, n_parked);
+    metric_set(metrics, METRIC_UNACKED, 0, (double)n_held);
+    metric_set(metrics, METRIC_OLDEST_UNACKED, 0, age);
+}
+
+static enum reader_wish wish_of(const struct source_task *task)
+{
+    switch (task_wanted(task->context->control)) {
+    case TASK_WANTED_RUN:
+        return READER_RUN;
+    case TASK_WANTED_PAUSE:
+        return READER_REST;
+    case TASK_WANTED_STOP:
+        break;
+    }
+    uint64_t deadline_ms = task_deadline_ms(task->context->control);
+    return clock_mono_ms() + STOP_RESERVE_MS >= deadline_ms ? READER_CLOSE : READER_REST;
+}
+
+static void report(struct source_task *task, enum reader_wish wish)
+{
+    if (wish == READER_RUN && !task->reported_running) {
+        task_report_running(task->context->control);
+        task->reported_running = true;
+        task->reported_paused = false;
+    }
+    bool paused = task_wanted(task->context->control) == TASK_WANTED_PAUSE;
+    if (paused && !task->reported_paused && all_at_rest(task)) {
+        task_report_paused(task->context->control);
+        task->reported_paused = true;
+        task->reported_running = false;
+    }
+}
+
+static void drain(int fd)
+{
+    uint64_t n = 0;
+    (void)!read(fd, &n, sizeof(n));
+}
+
+static void wait(struct source_task *task, enum reader_wish wish)
+{
+    struct task_control *control = task->context->control;
+    size_t n = task->n_readers;
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t until = now_ms + POLL_MAX_MS;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t due = reader_poll(task->readers[i], wish, &task->polls[i]);
+        until = due < until ? due : until;
+    }
+    if (task_wanted(control) == TASK_WANTED_STOP) {
+        uint64_t deadline_ms = task_deadline_ms(control) - STOP_RESERVE_MS;
+        until = deadline_ms < until ? deadline_ms : until;
+    }
+    task->polls[n] = (struct pollfd){ .fd = task_control_fd(control), .events = POLLIN };
+    task->polls[n + 1] = (struct pollfd){ .fd = task->event_fd, .events = POLLIN };
+    int n_ready = poll(task->polls, n + 2, until > now_ms ? (int)(until - now_ms) : 0);
+    if (n_ready < 0) {
+        for (size_t i = 0; i < n + 2; i++) {
+            task->polls[i].revents = 0;
+        }
+    }
+    if (task->polls[n].revents) {
+        task_control_clear(control);
+    }
+    if (task->polls[n + 1].revents) {
+        drain(task->event_fd);
+    }
+}
+
+static enum task_end source_run(void *state, struct error *reterr)
+{
+    struct source_task *task = state;
+    for (;;) {
+        enum reader_wish wish = wish_of(task);
+        for (size_t i = 0; i < task->n_readers; i++) {
+            bool ready = task->polls[i].fd >= 0 && task->polls[i].revents != 0;
+            if (!reader_step(task->readers[i], wish, ready, reterr)) {
+                return TASK_END_FAILED;
+            }
+        }
+        if (renew_producer(task, reterr) != ERR_OK) {
+            return TASK_END_FAILED;
+        }
+        set_gauges(task);
+        report(task, wish);
+        if (task_wanted(task->context->control) == TASK_WANTED_STOP && all_at_rest(task)) {
+            return TASK_END_STOPPED;
+        }
+        wait(task, wish_of(task));
+    }
+}
+
+static const char *const class_names[] = {
+    "MqttSource",
+    "io.confluent.connect.mqtt.MqttSourceConnector",
+    "sluice.MqttSource",
+    NULL,
+};
+
+const struct connector_plugin mqtt_source_plugin = {
+    .class_names = class_names,
+    .type = CONNECTOR_SOURCE,
+    .version = SLUICE_VERSION,
+    .table = MQTT_SOURCE_TABLE,
+    .validate = mqtt_source_validate,
+    .task_configs = mqtt_source_task_configs,
+    .task_new = source_new,
+    .task_run = source_run,
+    .task_free = source_free,
+    .retire = mqtt_source_retire,
+};

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message to record to producer. See pipeline.h. */
+#include "worker/connectors/mqtt_source/pipeline.h"
+
+#include "worker/base/clock.h"
+#include "worker/base/mem.h"
+#include "worker/connectors/mqtt_source/dead_letter.h"
+#include "worker/convert.h"
+#include "worker/kafka/props.h"
+#include "worker/record.h"
+#include "worker/transform.h"
+
+#define KEY_CONVERTER    "org.apache.kafka.connect.storage.StringConverter"
+#define VALUE_CONVERTER  "org.apache.kafka.connect.converters.ByteArrayConverter"
+#define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+
+struct pipeline {
+    const struct task_context *context;
+    const struct source_settings *settings;
+    struct kvs producer_props;
+    struct kafka_producer *producer;
+    struct transform_chain *transforms;
+    struct converter *key_converter;
+    struct converter *value_converter;
+    struct converter *header_converter;
+    /* Kept from message to message: nothing is allocated for one. */
+    struct connect_record typed;
+    struct record record;
+    struct buf key;
+    struct buf value;
+    struct buf headers[RECORD_MAX_HEADERS];
+    struct log_limit error_limit;
+};
+
+static enum err read_props(struct pipeline *pipeline, struct error *reterr)
+{
+    static const char prefix[] = "producer.override.";
+    const struct kvs *config = pipeline->context->connector_config;
+    CLEANUP(kvs_fini) struct kvs overrides;
+    kvs_init(&overrides);
+    for (size_t i = 0; i < config->n_items; i++) {
+        if (strncmp(config->items[i].key, prefix, strlen(prefix)) == 0) {
+            kvs_set(&overrides, config->items[i].key + strlen(prefix), config->items[i].value);
+        }
+    }
+    CLEANUP(kvs_fini) struct kvs ignored;
+    kvs_init(&ignored);
+    enum err err = kafka_props_build(KAFKA_CONNECTOR_PRODUCER, pipeline->context->worker_props,
+                                     &overrides, &pipeline->producer_props, &ignored, reterr);
+    for (size_t i = 0; err == ERR_OK && i < ignored.n_items; i++) {
+        log_debug(pipeline->context->log, "CONFIG-IGNORED", "key=%s client=producer",
+                  ignored.items[i].key);
+    }
+    return err;
+}
+
+static enum err open_parts(struct pipeline *pipeline, struct error *reterr)
+{
+    const struct kvs *config = pipeline->context->connector_config;
+    const struct kvs *worker = pipeline->context->worker_props;
+    enum err err = converter_open(config, worker, "key.converter", KEY_CONVERTER,
+                                  &pipeline->key_converter, reterr);
+    err = err ? err
+              : converter_open(config, worker, "value.converter", VALUE_CONVERTER,
+                               &pipeline->value_converter, reterr);
+    err = err ? err
+              : converter_open(config, worker, "header.converter", HEADER_CONVERTER,
+                               &pipeline->header_converter, reterr);
+    err = err ? err : transform_chain_open(config, &pipeline->transforms, reterr);
+    err = err ? err : read_props(pipeline, reterr);
+    return err ? err : kafka_producer_get(&pipeline->producer_props, &pipeline->producer, reterr);
+}
+
+enum err pipeline_open(const struct task_context *context, const struct source_settings *settings,
+                       struct pipeline **ret_pipeline, struct error *reterr)
+{
+    struct pipeline *pipeline = xcalloc(1, sizeof(*pipeline));
+    pipeline->context = context;
+    pipeline->settings = settings;
+    kvs_init(&pipeline->producer_props);
+    buf_init(&pipeline->key);
+    buf_init(&pipeline->value);
+    for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
+        buf_init(&pipeline->headers[i]);
+    }
+    enum err err = open_parts(pipeline, reterr);
+    if (err != ERR_OK) {
+        pipeline_close(pipeline);
+        return err;
+    }
+    *ret_pipeline = pipeline;
+    return ERR_OK;
+}
+
+void pipeline_close(struct pipeline *pipeline)
+{
+    if (!pipeline) {
+        return;
+    }
+    kafka_producer_drop(pipeline->producer);
+    transform_chain_close(pipeline->transforms);
+    converter_close(pipeline->key_converter);
+    converter_close(pipeline->value_converter);
+    converter_close(pipeline->header_converter);
+    buf_fini(&pipeline->key);
+    buf_fini(&pipeline->value);
+    for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
+        buf_fini(&pipeline->headers[i]);
+    }
+    kvs_fini(&pipeline->producer_props);
+    free(pipeline);
+}
+
+/* ---- conversion ---- */
+
+static void set_bytes(struct value *value, enum value_type type, const void *data, size_t length)
+{
+    value->type = type;
+    value->as.bytes.data = data;
+    value->as.bytes.length = length;
+}
+
+static void set_header_int(struct connect_header *header, const char *name, int64_t number)
+{
+    header->name = name;
+    header->value.type = VALUE_INT;
+    header->value.as.number = number;
+}
+
+static void set_header_bool(struct connect_header *header, const char *name, bool truth)
+{
+    header->name = name;
+    header->value.type = VALUE_BOOLEAN;
+    header->value.as.boolean = truth;
+}
+
+/* The record of Confluent's MQTT source: same key, value and headers. */
+static void make_typed(const struct pipeline *pipeline, const struct mqtt_message *message,
+                       struct connect_record *typed)
+{
+    typed->topic = pipeline->settings->kafka_topic;
+    typed->partition = -1;
+    typed->timestamp_ms = clock_wall_ms();
+    set_bytes(&typed->key, VALUE_STRING, message->topic, strlen(message->topic));
+    set_bytes(&typed->value, VALUE_BYTES, message->payload, message->length);
+    set_header_int(&typed->headers[0], "mqtt.message.id", message->id);
+    set_header_int(&typed->headers[1], "mqtt.qos", message->qos);
+    set_header_bool(&typed->headers[2], "mqtt.retained", message->retained);
+    set_header_bool(&typed->headers[3], "mqtt.duplicate", message->duplicate);
+    typed->n_headers = 4;
+}
+
+static enum err convert_headers(struct pipeline *pipeline, const struct connect_record *typed,
+                                struct record *record, struct failure *ret_failure)
+{
+    for (size_t i = 0; i < typed->n_headers; i++) {
+        struct buf *out = &pipeline->headers[i];
+        buf_clear(out);
+        record->headers[i].name = typed->headers[i].name;
+        enum err err = converter_to_bytes(pipeline->header_converter, &typed->headers[i].value, out,
+                                          &record->headers[i].value, &ret_failure->error);
+        if (err != ERR_OK) {
+            ret_failure->stage = "HEADER_CONVERTER";
+            ret_failure->class_name = converter_name(pipeline->header_converter);
+            return err;
+        }
+    }
+    record->n_headers = typed->n_headers;
+    return ERR_OK;
+}
+
+static enum err convert(struct pipeline *pipeline, const struct connect_record *typed,
+                        struct record *record, struct failure *ret_failure)
+{
+    record->topic = typed->topic;
+    record->partition = typed->partition;
+    record->timestamp_ms = typed->timestamp_ms;
+    buf_clear(&pipeline->key);
+    ret_failure->stage = "KEY_CONVERTER";
+    ret_failure->class_name = converter_name(pipeline->key_converter);
+    enum err err = converter_to_bytes(pipeline->key_converter, &typed->key, &pipeline->key,
+                                      &record->key, &ret_failure->error);
+    if (err != ERR_OK) {
+        return err;
+    }
+    buf_clear(&pipeline->value);
+    ret_failure->stage = "VALUE_CONVERTER";
+    ret_failure->class_name = converter_name(pipeline->value_converter);
+    err = converter_to_bytes(pipeline->value_converter, &typed->value, &pipeline->value,
+                             &record->value, &ret_failure->error);
+    if (err != ERR_OK) {
+        return err;
+    }
+    return convert_headers(pipeline, typed, record, ret_failure);
+}
+
+/* Fills pipeline->record; ret_keep false: a transform dropped it. */
+static enum err make_record(struct pipeline *pipeline, const struct mqtt_message *message,
+                            bool *ret_keep, struct failure *ret_failure)
+{
+    struct connect_record *typed = &pipeline->typed;
+    make_typed(pipeline, message, typed);
+    ret_failure->stage = "TRANSFORMATION";
+    ret_failure->class_name = "transforms";
+    enum err err =
+        transform_chain_apply(pipeline->transforms, typed, ret_keep, &ret_failure->error);
+    if (err != ERR_OK || !*ret_keep) {
+        return err;
+    }
+    return convert(pipeline, typed, &pipeline->record, ret_failure);
+}
+
+/* ---- records that cannot be written ---- */
+
+static enum pipeline_result fail(const struct pipeline *pipeline, const struct failure *failure,
+                                 struct error *reterr)
+{
+    (void)error_set(reterr, failure->error.code, "%s in stage %s, Kafka topic %s: %s",
+                    failure->class_name, failure->stage, pipeline->settings->kafka_topic,
+                    failure->error.text);
+    return PIPELINE_FAILED;
+}
+
+static void log_bad(struct pipeline *pipeline, const struct mqtt_message *message,
+                    const struct failure *failure)
+{
+    unsigned suppressed = 0;
+    if (!pipeline->settings->errors.log ||
+        !log_limit_pass(&pipeline->error_limit, 1000, &suppressed)) {
+        return;
+    }
+    bool details = pipeline->settings->errors.log_details;
+    log_error(pipeline->context->log, "RECORD-ERROR",
+              "stage=%s class=%s error=\"%s\" mqtt_topic=\"%s\" suppressed=%u", failure->stage,
+              failure->class_name, failure->error.text, details ? message->topic : "", suppressed);
+}
+
+static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
+                                             const struct mqtt_message *message,
+                                             struct window *window, const struct failure *failure,
+                                             struct error *reterr)
+{
+    struct window_item *item = window_add(window, message);
+    item->dead_letter = true;
+    struct error error = { ERR_OK, "" };
+    enum err err =
+        dead_letter_send(pipeline->producer, pipeline->context, pipeline->settings, message,
+                         failure, window_tracker(window), &item->flight, &error);
+    if (err == ERR_OK) {
+        metric_add(pipeline->context->metrics, METRIC_DLQ_RECORDS, 0, 1);
+        return PIPELINE_SENT;
+    }
+    window_take_back(window);
+    if (err == ERR_UNAVAILABLE) {
+        return PIPELINE_BUSY;
+    }
+    if (err == ERR_FENCED) {
+        return PIPELINE_NEW_PRODUCER;
+    }
+    (void)error_set(reterr, err, "dead letter queue %s: %s", pipeline->settings->errors.dlq_topic,
+                    error.text);
+    return PIPELINE_FAILED;
+}
+
+/* A record that cannot be written: by errors.tolerance. */
+static enum pipeline_result handle_bad(struct pipeline *pipeline,
+                                       const struct mqtt_message *message, struct window *window,
+                                       const struct failure *failure, struct error *reterr)
+{
+    metric_add(pipeline->context->metrics, METRIC_DELIVERY_ERRORS, 0, 1);
+    log_bad(pipeline, message, failure);
+    /* Missing rights are an error of the set-up: no message is at fault. */
+    if (!pipeline->settings->errors.tolerate || failure->error.code == ERR_UNAUTHORIZED) {
+        return fail(pipeline, failure, reterr);
+    }
+    if (pipeline->settings->errors.dlq_topic) {
+        return send_dead_letter(pipeline, message, window, failure, reterr);
+    }
+    metric_add(pipeline->context->metrics, METRIC_SKIPPED, 0, 1);
+    return PIPELINE_SENT;
+}
+
+/* ---- sending ---- */
+
+enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_message *message,
+                                   struct window *window, struct error *reterr)
+{
+    struct failure failure;
+    failure.error.text[0] = '\0';
+    bool keep = true;
+    enum err err = make_record(pipeline, message, &keep, &failure);
+    if (err != ERR_OK) {
+        return handle_bad(pipeline, message, window, &failure, reterr);
+    }
+    if (!keep) {
+        return PIPELINE_SENT;
+    }
+    struct window_item *item = window_add(window, message);
+    err = kafka_producer_send(pipeline->producer, &pipeline->record, window_tracker(window),
+                              &item->flight, &failure.error);
+    if (err == ERR_OK) {
+        return PIPELINE_SENT;
+    }
+    window_take_back(window);
+    if (err == ERR_UNAVAILABLE) {
+        return PIPELINE_BUSY;
+    }
+    if (err == ERR_FENCED) {
+        return PIPELINE_NEW_PRODUCER;
+    }
+    failure.error.code = err;
+    failure.stage = "KAFKA_PRODUCE";
+    failure.class_name = "producer";
+    return handle_bad(pipeline, message, window, &failure, reterr);
+}
+
+static enum pipeline_result review_item(struct pipeline *pipeline, struct window *window,
+                                        struct window_item *item, struct error *reterr)
+{
+    enum err err = item->flight.err;
+    if (err == ERR_UNAVAILABLE || err == ERR_FENCED) {
+        return PIPELINE_NEW_PRODUCER;
+    }
+    struct failure failure = { .stage = "KAFKA_PRODUCE", .class_name = "producer" };
+    (void)error_set(&failure.error, err, "%s", kafka_code_text(item->flight.kafka_code));
+    if (item->dead_letter) {
+        (void)error_set(reterr, err, "dead letter queue %s: %s",
+                        pipeline->settings->errors.dlq_topic, failure.error.text);
+        return PIPELINE_FAILED;
+    }
+    if (!item->copy) {
+        return fail(pipeline, &failure, reterr);
+    }
+    return handle_bad(pipeline, item->copy, window, &failure, reterr);
+}
+
+enum pipeline_result pipeline_review(struct pipeline *pipeline, struct window *window,
+                                     struct error *reterr)
+{
+    struct window_item *item = window_next_failed(window);
+    for (; item; item = window_next_failed(window)) {
+        enum pipeline_result result = review_item(pipeline, window, item, reterr);
+        /* A queue that is full right after everything was reported belongs to others: let the
+         * messages come again. */
+        if (result == PIPELINE_BUSY) {
+            return PIPELINE_NEW_PRODUCER;
+        }
+        if (result != PIPELINE_SENT) {
+            return result;
+        }
+    }
+    return PIPELINE_SENT;
+}
+
+enum err pipeline_renew(struct pipeline *pipeline, struct error *reterr)
+{
+    if (pipeline->producer && !kafka_producer_fatal(pipeline->producer)) {
+        return ERR_OK;
+    }
+    kafka_producer_drop(TAKE(pipeline->producer));
+    log_warn(pipeline->context->log, "PRODUCER-RENEW", "reason=\"the producer had a fatal error\"");
+    return kafka_producer_get(&pipeline->producer_props, &pipeline->producer, reterr);
+}

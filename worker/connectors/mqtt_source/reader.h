@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One MQTT session of a task and its window: the ack gate. It reads until the window is full or
+ * nothing comes, waits until every record of the window has its delivery report, and only then lets
+ * the session send the PUBACKs. Thread: the task's.
+ */
+#pragma once
+
+#include "worker/connectors/mqtt_source/pipeline.h"
+
+struct reader;
+
+/* What the task wants of its readers. */
+enum reader_wish {
+    READER_RUN,
+    READER_REST, /* no connection: what was read is delivered and acknowledged first */
+    READER_CLOSE /* as REST, and at once: what is not delivered stays with the broker */
+};
+
+/* reader_new makes the reader of session k. event_fd is written when its records are delivered. */
+struct reader *reader_new(const struct task_context *context,
+                          const struct source_settings *settings, struct pipeline *pipeline, int k,
+                          int event_fd);
+/* reader_free drops the connection; the session stays at the broker. close_fd: see window_free. */
+void reader_free(struct reader *reader, int close_fd);
+
+/* reader_step does all that can be done now. ready: the descriptor of reader_poll came up. Returns
+ * false when the task has to fail; reterr says why. */
+bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struct error *reterr);
+/* reader_poll fills in what to wait for and returns when to step again at the latest. */
+uint64_t reader_poll(const struct reader *reader, enum reader_wish wish, struct pollfd *ret_poll);
+/* reader_at_rest tells whether there is no connection and no attempt at one. */
+bool reader_at_rest(const struct reader *reader);
+/* reader_wants_producer tells whether the producer must be renewed; it can be once no reader of the
+ * task has records under way. reader_producer_renewed lets it go on. */
+bool reader_wants_producer(const struct reader *reader);
+bool reader_undelivered(const struct reader *reader);
+void reader_producer_renewed(struct reader *reader);
+
+/* What a reader contributes to the task's gauges. */
+struct reader_gauges {
+    bool connected;
+    bool parked;
+    size_t n_held;
+    uint64_t held_since_ms; /* 0: nothing held */
+};
+
+void reader_gauges(const struct reader *reader, struct reader_gauges *ret_gauges);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recorded subscriptions. See record_of_filters.h. */
+#include "worker/connectors/mqtt_source/record_of_filters.h"
+
+#include "worker/base/json.h"
+#include "worker/base/mem.h"
+
+static char *partition_of(const char *client_id)
+{
+    CLEANUP(json_delete) cJSON *partition = cJSON_CreateObject();
+    (void)cJSON_AddStringToObject(partition, "session", client_id);
+    return json_print(partition);
+}
+
+static void append(struct config_list *list, const char *text)
+{
+    list->items = xrealloc(list->items, (list->n_items + 1) * sizeof(*list->items));
+    list->items[list->n_items++] = xstrdup(text);
+}
+
+void filters_load(struct task_control *control, const char *client_id,
+                  struct config_list *ret_filters)
+{
+    *ret_filters = (struct config_list){ NULL, 0 };
+    CLEANUP(free_charp) char *partition = partition_of(client_id);
+    CLEANUP(free_charp) char *text = task_offset_get(control, partition);
+    CLEANUP(json_delete) cJSON *offset = NULL;
+    if (!text || json_parse(text, strlen(text), &offset, NULL) != ERR_OK) {
+        return;
+    }
+    const cJSON *filters = cJSON_GetObjectItemCaseSensitive(offset, "filters");
+    const cJSON *filter = NULL;
+    cJSON_ArrayForEach(filter, filters)
+    {
+        if (cJSON_IsString(filter)) {
+            append(ret_filters, filter->valuestring);
+        }
+    }
+}
+
+void filters_store(struct task_control *control, const char *client_id,
+                   const struct config_list *filters)
+{
+    CLEANUP(json_delete) cJSON *offset = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(offset, "filters");
+    for (size_t i = 0; i < filters->n_items; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateString(filters->items[i]));
+    }
+    CLEANUP(free_charp) char *text = json_print(offset);
+    CLEANUP(free_charp) char *partition = partition_of(client_id);
+    task_offset_put(control, partition, text);
+}
+
+static bool same(const struct config_list *a, const struct config_list *b)
+{
+    if (a->n_items != b->n_items) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_items; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool filters_replace(struct config_list *place, const struct config_list *filters)
+{
+    if (same(place, filters)) {
+        return false;
+    }
+    config_list_fini(place);
+    for (size_t i = 0; i < filters->n_items; i++) {
+        append(place, filters->items[i]);
+    }
+    return true;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session is subscribed to, kept as its source offset, so that a later start knows what to
+ * give up. Thread: the task's. */
+#pragma once
+
+#include "worker/connector.h"
+
+/* filters_load reads the filters recorded for a session; an empty list if there are none. */
+void filters_load(struct task_control *control, const char *client_id,
+                  struct config_list *ret_filters);
+/* filters_store records them. */
+void filters_store(struct task_control *control, const char *client_id,
+                   const struct config_list *filters);
+/* filters_replace makes `place` a copy of filters; true if it was different. */
+bool filters_replace(struct config_list *place, const struct config_list *filters);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retirement. See retire.h. */
+#include "worker/connectors/mqtt_source/retire.h"
+
+#include "worker/base/clock.h"
+#include "worker/base/mem.h"
+#include "worker/connectors/mqtt_source/settings.h"
+
+/* For all sessions, and the most for one of them. */
+#define RETIRE_MS  50000
+#define SESSION_MS 10000
+
+static enum err end_sessions(struct source_settings *settings, const struct log_ctx *log,
+                             uint64_t deadline_ms, struct error *reterr)
+{
+    settings->options.log = log;
+    settings->options.takeover_wait_ms = 1000;
+    for (size_t i = 0; i < settings->n_sessions; i++) {
+        uint64_t now_ms = clock_mono_ms();
+        if (now_ms >= deadline_ms) {
+            return error_set(reterr, ERR_TIMEOUT, "not all MQTT sessions could be ended in time");
+        }
+        uint64_t left_ms = deadline_ms - now_ms;
+        CLEANUP(free_charp)
+        char *client_id = source_settings_client_id(settings, settings->sessions[i]);
+        settings->options.client_id = client_id;
+        enum err err = mqtt_end_session(&settings->options,
+                                        (int)(left_ms < SESSION_MS ? left_ms : SESSION_MS), reterr);
+        if (err != ERR_OK) {
+            return err;
+        }
+        log_info(log, "MQTT-SESSION-ENDED", "session=%s", client_id);
+    }
+    return ERR_OK;
+}
+
+enum err mqtt_source_retire(const struct connector_facts *facts, const struct kvs *config,
+                            const struct kvs *task_configs, size_t n_task_configs,
+                            struct error *reterr)
+{
+    uint64_t deadline_ms = clock_mono_ms() + RETIRE_MS;
+    struct log_ctx log;
+    (void)snprintf(log.text, sizeof(log.text), "connector=%.160s", facts->name);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < n_task_configs && err == ERR_OK; i++) {
+        struct source_settings settings;
+        err = source_settings_read(facts->name, config, &task_configs[i], &settings, reterr);
+        if (err == ERR_OK) {
+            err = end_sessions(&settings, &log, deadline_ms, reterr);
+            source_settings_fini(&settings);
+        }
+    }
+    return err;
+}

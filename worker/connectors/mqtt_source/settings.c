@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsed settings and the division into tasks. Pure but for source_settings_warn. See settings.h.
+ */
+#include "worker/connectors/mqtt_source/settings.h"
+
+#include "worker/base/mem.h"
+#include "worker/mqtt/filter.h"
+
+/* ---- division ---- */
+
+static int total_before(const struct kvs *before, size_t n_before)
+{
+    int total = 0;
+    for (size_t i = 0; i < n_before; i++) {
+        const char *text = kvs_get(&before[i], MQTT_TASK_TOTAL);
+        long n = text ? strtol(text, NULL, 10) : 0;
+        if (n > total && n <= CONNECTOR_TASKS_LIMIT) {
+            total = (int)n;
+        }
+    }
+    return total;
+}
+
+/* Sessions never become fewer by themselves: each keeps messages that only it can fetch. */
+static int count_sessions(const struct kvs *config, const struct kvs *before, size_t n_before,
+                          int tasks_max)
+{
+    int asked = (int)config_int(&mqtt_source_table, config, "mqtt.sessions");
+    int total = asked > 0 ? asked : tasks_max;
+    int earlier = total_before(before, n_before);
+    return earlier > total ? earlier : total;
+}
+
+static char *session_numbers(int task, int n_tasks, int total)
+{
+    struct buf text;
+    buf_init(&text);
+    for (int k = task; k < total; k += n_tasks) {
+        buf_printf(&text, "%s%d", k == task ? "" : ",", k);
+    }
+    return buf_take(&text);
+}
+
+static void set_number(struct kvs *kvs, const char *key, int number)
+{
+    CLEANUP(free_charp) char *text = xasprintf("%d", number);
+    kvs_set(kvs, key, text);
+}
+
+static char *default_prefix(const struct connector_facts *facts, const struct kvs *config)
+{
+    char *prefix = config_text(&mqtt_source_table, config, "mqtt.client.id.prefix");
+    if (prefix && prefix[0]) {
+        return prefix;
+    }
+    free(prefix);
+    return xasprintf("sluice-%s-", facts->group_id);
+}
+
+static char *default_group(const struct connector_facts *facts, const struct kvs *config)
+{
+    char *group = config_text(&mqtt_source_table, config, "mqtt.share.group");
+    if (group && group[0]) {
+        return group;
+    }
+    free(group);
+    CLEANUP(free_charp) char *name = xasprintf("%s-%s", facts->group_id, facts->name);
+    return mqtt_share_group_from(name);
+}
+
+enum err mqtt_source_task_configs(const struct connector_facts *facts, const struct kvs *config,
+                                  const struct kvs *before, size_t n_before,
+                                  struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
+{
+    int tasks_max = (int)config_int(connector_common_table(CONNECTOR_SOURCE), config, "tasks.max");
+    if (tasks_max < 1 || tasks_max > CONNECTOR_TASKS_LIMIT) {
+        return error_set(reterr, ERR_INVALID, "tasks.max must be between 1 and %d",
+                         CONNECTOR_TASKS_LIMIT);
+    }
+    int total = count_sessions(config, before, n_before, tasks_max);
+    int n = tasks_max < total ? tasks_max : total;
+    CLEANUP(free_charp) char *prefix = default_prefix(facts, config);
+    CLEANUP(free_charp) char *group = default_group(facts, config);
+    struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));
+    for (int task = 0; task < n; task++) {
+        CLEANUP(free_charp) char *numbers = session_numbers(task, n, total);
+        kvs_init(&configs[task]);
+        kvs_set(&configs[task], MQTT_TASK_CLASS, "MqttSourceTask");
+        kvs_set(&configs[task], MQTT_TASK_SESSIONS, numbers);
+        set_number(&configs[task], MQTT_TASK_TOTAL, total);
+        kvs_set(&configs[task], MQTT_TASK_PREFIX, prefix);
+        kvs_set(&configs[task], MQTT_TASK_SHARE_GROUP, group);
+    }
+    *ret_configs = configs;
+    *ret_n = (size_t)n;
+    return ERR_OK;
+}
+
+/* ---- parsing ---- */
+
+/* A text, NULL when empty. */
+static char *text_or_null(const struct kvs *config, const char *key)
+{
+    char *text = config_text(&mqtt_source_table, config, key);
+    if (text && text[0] == '\0') {
+        free(TAKE(text));
+    }
+    return text;
+}
+
+static int number(const struct kvs *config, const char *key)
+{
+    return (int)config_int(&mqtt_source_table, config, key);
+}
+
+static void read_policy(const struct kvs *config, struct error_policy *policy)
+{
+    const struct config_table *common = connector_common_table(CONNECTOR_SOURCE);
+    CLEANUP(free_charp) char *tolerance = config_text(common, config, "errors.tolerance");
+    policy->tolerate = strcmp(tolerance, "all") == 0;
+    policy->dlq_topic = config_text(common, config, "errors.deadletterqueue.topic.name");
+    if (policy->dlq_topic && policy->dlq_topic[0] == '\0') {
+        free(TAKE(policy->dlq_topic));
+    }
+    policy->dlq_headers =
+        config_bool(common, config, "errors.deadletterqueue.context.headers.enable");
+    policy->log = config_bool(common, config, "errors.log.enable");
+    policy->log_details = config_bool(common, config, "errors.log.include.messages");
+    policy->retry_timeout_ms = config_int(common, config, "errors.retry.timeout");
+}
+
+static void read_tls(const struct kvs *config, struct source_settings *settings)
+{
+    settings->ca = text_or_null(config, "mqtt.ssl.trust.store.path");
+    settings->cert = text_or_null(config, "mqtt.ssl.client.cert.path");
+    settings->key = text_or_null(config, "mqtt.ssl.client.key.path");
+    char *both = text_or_null(config, "mqtt.ssl.key.store.path");
+    if (both && !settings->cert) {
+        settings->cert = xstrdup(both);
+        settings->key = xstrdup(both);
+    }
+    free(both);
+    settings->key_password = text_or_null(config, "mqtt.ssl.key.password");
+    settings->alpn = text_or_null(config, "mqtt.ssl.alpn");
+    settings->options.tls = (struct mqtt_tls){
+        .ca = settings->ca,
+        .cert = settings->cert,
+        .key = settings->key,
+        .key_password = settings->key_password,
+        .alpn = settings->alpn,
+        .insecure = config_bool(&mqtt_source_table, config, "mqtt.ssl.insecure"),
+    };
+}
+
+static enum mqtt_version read_version(const struct kvs *config)
+{
+    CLEANUP(free_charp)
+    char *text = config_text(&mqtt_source_table, config, "mqtt.protocol.version");
+    if (strcmp(text, "5") == 0) {
+        return MQTT_VERSION_5;
+    }
+    return strcmp(text, "3.1.1") == 0 ? MQTT_VERSION_311 : MQTT_VERSION_AUTO;
+}
+
+static enum mqtt_mode read_mode(const struct kvs *config)
+{
+    CLEANUP(free_charp)
+    char *text = config_text(&mqtt_source_table, config, "mqtt.subscription.mode");
+    if (strcmp(text, "shared") == 0) {
+        return MQTT_MODE_SHARED;
+    }
+    return strcmp(text, "exclusive") == 0 ? MQTT_MODE_EXCLUSIVE : MQTT_MODE_AUTO;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void read_options(const struct kvs *config, struct source_settings *settings)
+{
+    struct mqtt_options *options = &settings->options;
+    *options = (struct mqtt_options){
+        .uris = &settings->uris,
+        .username = settings->username,
+        .password = settings->password,
+        .version = read_version(config),
+        .clean = config_bool(&mqtt_source_table, config, "mqtt.clean.session.enabled"),
+        .expiry_s = (uint32_t)config_int(&mqtt_source_table, config, "mqtt.session.expiry.seconds"),
+        .keepalive_s = number(config, "mqtt.keepalive.interval.seconds"),
+        .connect_timeout_s = number(config, "mqtt.connect.timeout.seconds"),
+        .qos = number(config, "mqtt.qos") == 0 ? 0 : 1,
+        .mode = read_mode(config),
+        .shared = &settings->shared,
+    };
+    size_t window = (size_t)number(config, "mqtt.receive.maximum");
+    window = smaller(window, (size_t)number(config, "records.buffer.queue.size"));
+    window = smaller(window, (size_t)number(config, "records.buffer.queue.max.batch.size"));
+    settings->window = window;
+    options->receive_maximum = (int)window;
+    read_tls(config, settings);
+}
+
+static void share_filters(struct source_settings *settings, const char *group)
+{
+    const struct config_list *filters = &settings->filters;
+    settings->shared.items = xcalloc(filters->n_items + 1, sizeof(char *));
+    for (size_t i = 0; i < filters->n_items; i++) {
+        settings->shared.items[i] = mqtt_filter_shared(group, filters->items[i]);
+    }
+    settings->shared.n_items = filters->n_items;
+}
+
+static enum err read_task(const struct kvs *task_config, struct source_settings *settings,
+                          struct error *reterr)
+{
+    const char *numbers = kvs_get(task_config, MQTT_TASK_SESSIONS);
+    const char *total = kvs_get(task_config, MQTT_TASK_TOTAL);
+    const char *prefix = kvs_get(task_config, MQTT_TASK_PREFIX);
+    const char *group = kvs_get(task_config, MQTT_TASK_SHARE_GROUP);
+    if (!numbers || !total || !prefix || !group) {
+        return error_set(reterr, ERR_INVALID, "the task's config lacks %s, %s, %s or %s",
+                         MQTT_TASK_SESSIONS, MQTT_TASK_TOTAL, MQTT_TASK_PREFIX,
+                         MQTT_TASK_SHARE_GROUP);
+    }
+    settings->total = (int)strtol(total, NULL, 10);
+    settings->prefix = xstrdup(prefix);
+    struct config_list list;
+    config_list_split(numbers, &list);
+    settings->sessions = xcalloc(list.n_items + 1, sizeof(int));
+    settings->n_sessions = list.n_items;
+    for (size_t i = 0; i < list.n_items; i++) {
+        settings->sessions[i] = (int)strtol(list.items[i], NULL, 10);
+    }
+    config_list_fini(&list);
+    share_filters(settings, group);
+    if (settings->total < 1 || settings->n_sessions == 0) {
+        return error_set(reterr, ERR_INVALID, "the task's config names no sessions");
+    }
+    return ERR_OK;
+}
+
+enum err source_settings_read(const char *connector, const struct kvs *config,
+                              const struct kvs *task_config, struct source_settings *ret_settings,
+                              struct error *reterr)
+{
+    struct source_settings *settings = ret_settings;
+    *settings = (struct source_settings){ .connector = xstrdup(connector) };
+    CLEANUP(free_charp) char *uris = config_text(&mqtt_source_table, config, "mqtt.server.uri");
+    enum err err = mqtt_uris_parse(uris ? uris : "", &settings->uris, reterr);
+    if (err != ERR_OK) {
+        source_settings_fini(settings);
+        return error_prefix(reterr, err, "mqtt.server.uri");
+    }
+    config_list(&mqtt_source_table, config, "mqtt.topics", &settings->filters);
+    settings->kafka_topic = config_text(&mqtt_source_table, config, "kafka.topic");
+    settings->username = text_or_null(config, "mqtt.username");
+    settings->password = text_or_null(config, "mqtt.password");
+    settings->max_retry_ms = config_int(&mqtt_source_table, config, "max.retry.time.ms");
+    read_policy(config, &settings->errors);
+    read_options(config, settings);
+    err = read_task(task_config, settings, reterr);
+    if (err != ERR_OK) {
+        source_settings_fini(settings);
+    }
+    return err;
+}
+
+void source_settings_fini(struct source_settings *settings)
+{
+    mqtt_uris_fini(&settings->uris);
+    config_list_fini(&settings->filters);
+    config_list_fini(&settings->shared);
+    char *texts[] = { settings->kafka_topic,
+                      settings->username,
+                      settings->password,
+                      settings->prefix,
+                      settings->connector,
+                      settings->ca,
+                      settings->cert,
+                      settings->key,
+                      settings->key_password,
+                      settings->alpn,
+                      settings->errors.dlq_topic };
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+        free(texts[i]);
+    }
+    free(settings->sessions);
+    *settings = (struct source_settings){ .total = 0 };
+}
+
+char *source_settings_client_id(const struct source_settings *settings, int k)
+{
+    return xasprintf("%s%s-%d", settings->prefix, settings->connector, k);
+}
+
+void source_settings_own_filters(const struct source_settings *settings, int k,
+                                 struct config_list *ret_list)
+{
+    *ret_list = (struct config_list){ NULL, 0 };
+    ret_list->items = xcalloc(settings->filters.n_items + 1, sizeof(char *));
+    for (size_t i = 0; i < settings->filters.n_items; i++) {
+        if ((int)(i % (size_t)settings->total) == k) {
+            ret_list->items[ret_list->n_items++] = xstrdup(settings->filters.items[i]);
+        }
+    }
+}
+
+/* ---- warnings ---- */
+
+static void warn_ignored(const struct kvs *config, const struct log_ctx *log)
+{
+    static const char *const prefixes[] = {
+        "confluent.",
+        "records.buffer.queue.empty.timeout",
+        "records.buffer.queue.full.timeout",
+        "mqtt.ssl.trust.store.password",
+        "mqtt.ssl.key.store.password",
+        "message_processor_class",
+        "camel.source.",
+        "camel.map.",
+        "camel.idempotency.",
+        "transaction.boundary.interval.ms",
+    };
+    for (size_t i = 0; i < config->n_items; i++) {
+        const char *key = config->items[i].key;
+        for (size_t j = 0; j < N_ELEMENTS(prefixes); j++) {
+            if (strncmp(key, prefixes[j], strlen(prefixes[j])) == 0) {
+                log_warn(log, "CONFIG-IGNORED", "key=%s reason=\"it has no effect here\"", key);
+            }
+        }
+    }
+}
+
+void source_settings_warn(const struct kvs *config, const struct log_ctx *log)
+{
+    warn_ignored(config, log);
+    int qos = number(config, "mqtt.qos");
+    if (qos == 0) {
+        log_warn(log, "CONFIG-UNSAFE",
+                 "key=mqtt.qos value=0 risk=\"messages are lost at a crash\" advice=\"use 1\"");
+    } else if (qos == 2) {
+        log_warn(log, "CONFIG-LOWERED",
+                 "key=mqtt.qos value=2 used=1 reason=\"QoS 2 would lose messages at a crash\"");
+    }
+    if (config_bool(&mqtt_source_table, config, "mqtt.clean.session.enabled")) {
+        log_warn(log, "CONFIG-UNSAFE",
+                 "key=mqtt.clean.session.enabled value=true risk=\"messages are lost whenever no "
+                 "connection stands\" advice=\"use false\"");
+    }
+    if (config_bool(&mqtt_source_table, config, "mqtt.ssl.insecure")) {
+        log_warn(log, "CONFIG-UNSAFE",
+                 "key=mqtt.ssl.insecure value=true risk=\"anybody can pose as the broker\"");
+    }
+}

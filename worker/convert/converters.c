@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The converters that exist, and instances of them. See worker/convert.h. */
+#include <string.h>
+
+#include "worker/base/mem.h"
+#include "worker/class_name.h"
+#include "worker/convert.h"
+#include "worker/convert/plugins.h"
+
+struct converter {
+    const struct converter_plugin *plugin;
+    void *state;
+};
+
+static const struct converter_plugin *const plugins[] = {
+    &byte_array_converter,
+    &string_converter,
+    &simple_header_converter,
+    NULL,
+};
+
+const struct converter_plugin *const *converter_plugins(void)
+{
+    return plugins;
+}
+
+const struct converter_plugin *converter_find(const char *class_name)
+{
+    for (size_t i = 0; plugins[i]; i++) {
+        if (class_name_is(plugins[i]->class_name, class_name, "Converter")) {
+            return plugins[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct kvs *config_with(const struct kvs *connector, const struct kvs *worker,
+                                     const char *key)
+{
+    if (connector && kvs_get(connector, key)) {
+        return connector;
+    }
+    return worker && kvs_get(worker, key) ? worker : NULL;
+}
+
+const char *converter_class(const struct kvs *connector, const struct kvs *worker, const char *key,
+                            const char *fallback)
+{
+    const struct kvs *config = config_with(connector, worker, key);
+    return config ? kvs_get(config, key) : fallback;
+}
+
+/* Connect gives a converter the keys behind its prefix, from one config only. */
+static void sub_keys(const struct kvs *config, const char *key, struct kvs *ret_keys)
+{
+    size_t length = strlen(key);
+    for (size_t i = 0; config && i < config->n_items; i++) {
+        const char *name = config->items[i].key;
+        if (strncmp(name, key, length) == 0 && name[length] == '.') {
+            kvs_set(ret_keys, name + length + 1, config->items[i].value);
+        }
+    }
+}
+
+enum err converter_open(const struct kvs *connector, const struct kvs *worker, const char *key,
+                        const char *fallback, struct converter **ret_converter,
+                        struct error *reterr)
+{
+    const char *class_name = converter_class(connector, worker, key, fallback);
+    const struct converter_plugin *plugin = converter_find(class_name);
+    if (!plugin) {
+        return error_set(reterr, ERR_NOT_FOUND,
+                         "Invalid value %s for configuration %s: Class %s could not be found.",
+                         class_name, key, class_name);
+    }
+    CLEANUP(kvs_fini) struct kvs keys;
+    kvs_init(&keys);
+    sub_keys(config_with(connector, worker, key), key, &keys);
+    void *state = NULL;
+    if (plugin->open) {
+        enum err err = plugin->open(&keys, &state, reterr);
+        if (err != ERR_OK) {
+            return error_prefix(reterr, err, key);
+        }
+    }
+    struct converter *converter = xmalloc(sizeof(*converter));
+    *converter = (struct converter){ plugin, state };
+    *ret_converter = converter;
+    return ERR_OK;
+}
+
+void converter_close(struct converter *converter)
+{
+    if (!converter) {
+        return;
+    }
+    if (converter->plugin->close) {
+        converter->plugin->close(converter->state);
+    }
+    free(converter);
+}
+
+enum err converter_to_bytes(struct converter *converter, const struct value *value, struct buf *out,
+                            struct record_bytes *ret_bytes, struct error *reterr)
+{
+    return converter->plugin->to_bytes(converter->state, value, out, ret_bytes, reterr);
+}
+
+enum err converter_from_bytes(struct converter *converter, const struct record_bytes *bytes,
+                              struct value *ret_value, struct error *reterr)
+{
+    return converter->plugin->from_bytes(converter->state, bytes, ret_value, reterr);
+}
+
+const char *converter_name(const struct converter *converter)
+{
+    return converter->plugin->class_name;
+}

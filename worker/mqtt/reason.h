@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reason codes of MQTT 3.1.1 and 5: text and what to do about them. Pure. Thread: any. */
+#pragma once
+
+#include <stdbool.h>
+
+enum mqtt_verdict {
+    MQTT_VERDICT_OK,
+    MQTT_VERDICT_RETRY,   /* may go better later */
+    MQTT_VERDICT_REFUSED, /* retrying cannot mend it: credentials, rights, our request */
+    MQTT_VERDICT_VERSION, /* the broker does not speak this protocol version */
+    MQTT_VERDICT_AGAIN,   /* at once with another packet id (0x91) */
+    MQTT_VERDICT_NO_SHARE /* no shared subscriptions (0x9E) */
+};
+
+#define MQTT_REASON_TAKEN_OVER 0x8E
+
+/* mqtt_connack_verdict judges a CONNACK; v5 false: a 3.1.1 return code. */
+enum mqtt_verdict mqtt_connack_verdict(int code, bool v5);
+/* mqtt_suback_verdict judges one code of a SUBACK. */
+enum mqtt_verdict mqtt_suback_verdict(int code, bool v5);
+/* mqtt_reason_text returns a text for a code; v5 false: a 3.1.1 return code of a CONNACK. */
+const char *mqtt_reason_text(int code, bool v5);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host names to addresses. See resolve.h. */
+#include "worker/mqtt/resolve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "worker/base/mem.h"
+#include "worker/base/ref.h"
+
+struct resolve {
+    struct ref ref; /* the asker and the thread */
+    char *host;
+    int event_fd;
+    atomic_bool done;
+    struct resolve_answer answer; /* written before done */
+    int code;
+};
+
+static void add_address(struct resolve_answer *answer, const struct addrinfo *info)
+{
+    char *place = answer->address[answer->n_addresses];
+    int code = getnameinfo(info->ai_addr, info->ai_addrlen, place, sizeof(answer->address[0]), NULL,
+                           0, NI_NUMERICHOST);
+    answer->n_addresses += code == 0;
+}
+
+static int look_up(const char *host, int flags, struct resolve_answer *answer)
+{
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    hints.ai_flags = flags;
+    struct addrinfo *list = NULL;
+    int code = getaddrinfo(host, NULL, &hints, &list);
+    if (code != 0) {
+        return code;
+    }
+    for (struct addrinfo *info = list; info && answer->n_addresses < RESOLVE_MAX;
+         info = info->ai_next) {
+        add_address(answer, info);
+    }
+    freeaddrinfo(list);
+    return 0;
+}
+
+static void finish(struct resolve *resolve, int code)
+{
+    resolve->code = code;
+    atomic_store(&resolve->done, true);
+    uint64_t one = 1;
+    (void)!write(resolve->event_fd, &one, sizeof(one));
+}
+
+static void *resolve_main(void *arg)
+{
+    struct resolve *resolve = arg;
+    finish(resolve, look_up(resolve->host, 0, &resolve->answer));
+    resolve_drop(resolve);
+    return NULL;
+}
+
+/* The thread takes no signals: they are main's. */
+static bool start_thread(struct resolve *resolve)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0) {
+        return false;
+    }
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    sigset_t all;
+    sigset_t old;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_t id;
+    int code = pthread_create(&id, &attr, resolve_main, resolve);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    (void)pthread_attr_destroy(&attr);
+    return code == 0;
+}
+
+struct resolve *resolve_start(const char *host)
+{
+    struct resolve *resolve = xcalloc(1, sizeof(*resolve));
+    ref_init(&resolve->ref);
+    resolve->host = xstrdup(host);
+    resolve->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ASSERT(resolve->event_fd >= 0);
+    if (look_up(host, AI_NUMERICHOST, &resolve->answer) == 0) {
+        finish(resolve, 0);
+        return resolve;
+    }
+    ref_take(&resolve->ref);
+    if (!start_thread(resolve)) {
+        finish(resolve, EAI_AGAIN);
+        resolve_drop(resolve);
+    }
+    return resolve;
+}
+
+int resolve_fd(const struct resolve *resolve)
+{
+    return resolve->event_fd;
+}
+
+bool resolve_done(const struct resolve *resolve)
+{
+    return atomic_load(&resolve->done);
+}
+
+enum err resolve_answer(struct resolve *resolve, struct resolve_answer *ret_answer,
+                        struct error *reterr)
+{
+    if (resolve->code != 0 || resolve->answer.n_addresses == 0) {
+        return error_set(reterr, ERR_NOT_FOUND, "host %s: %s", resolve->host,
+                         resolve->code ? gai_strerror(resolve->code) : "it has no address");
+    }
+    *ret_answer = resolve->answer;
+    return ERR_OK;
+}
+
+void resolve_drop(struct resolve *resolve)
+{
+    if (resolve && ref_drop(&resolve->ref)) {
+        close(resolve->event_fd);
+        free(resolve->host);
+        free(resolve);
+    }
+}

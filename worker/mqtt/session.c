@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life and states of an MQTT session. See session.h and README.md. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "worker/base/clock.h"
+#include "worker/base/mem.h"
+#include "worker/mqtt/reason.h"
+#include "worker/mqtt/session_internal.h"
+
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 30000
+#define STABLE_MS      10000 /* a connection that lasted this long ends a row of failures */
+#define MISC_MS        1000
+#define GOODBYE_MS     2000
+#define STALL_MS       10000
+#define STALL_MAX_MS   600000
+#define DOWN_LOG_MS    30000
+#define SILENT_TRIES   2     /* closes without CONNACK that make MQTT 5 look unsupported */
+#define PATIENCE_MS    30000 /* when the broker asks for no keep alive */
+
+static const char *const state_names[] = {
+#define X(name) #name,
+    SESSION_STATES(X)
+#undef X
+};
+
+/* Rows: from. Every state may end in IDLE. */
+static const bool allowed[SESSION_STATE_N][SESSION_STATE_N] = {
+    [SESSION_IDLE] = { [SESSION_RESOLVING] = true },
+    [SESSION_RESOLVING] = { [SESSION_IDLE] = true, [SESSION_CONNECTING] = true },
+    [SESSION_CONNECTING] = { [SESSION_IDLE] = true,
+                             [SESSION_CONNECTING] = true,
+                             [SESSION_GREETING] = true },
+    [SESSION_GREETING] = { [SESSION_IDLE] = true, [SESSION_SUBSCRIBING] = true },
+    [SESSION_SUBSCRIBING] = { [SESSION_IDLE] = true,
+                              [SESSION_READY] = true,
+                              [SESSION_CLOSING] = true },
+    [SESSION_READY] = { [SESSION_IDLE] = true, [SESSION_CLOSING] = true },
+    [SESSION_CLOSING] = { [SESSION_IDLE] = true },
+};
+
+static void set_state(struct mqtt_session *session, enum session_state state, const char *reason)
+{
+    ASSERT(allowed[session->state][state]);
+    log_debug(session->options->log, "MQTT-STATE", "session=%s from=%s to=%s reason=\"%s\"",
+              session->options->client_id, state_names[session->state], state_names[state], reason);
+    session->state = state;
+}
+
+struct mqtt_session *mqtt_session_new(const struct mqtt_options *options,
+                                      const struct mqtt_handlers *handlers)
+{
+    struct mqtt_session *session = xcalloc(1, sizeof(*session));
+    session->options = options;
+    session->handlers = *handlers;
+    session->redelivery = redelivery_new();
+    session->stall_wait_ms = STALL_MS;
+    return session;
+}
+
+void mqtt_session_free(struct mqtt_session *session)
+{
+    if (!session) {
+        return;
+    }
+    link_close(session->link);
+    resolve_drop(session->resolve);
+    redelivery_free(session->redelivery);
+    free(session->requests);
+    free(session);
+}
+
+static const struct mqtt_uri *current_uri(const struct mqtt_session *session)
+{
+    return &session->options->uris->items[session->uri];
+}
+
+static void broker_name(const struct mqtt_session *session, char *text, size_t size)
+{
+    mqtt_uri_format(current_uri(session), text, size);
+}
+
+static bool is_connected(const struct mqtt_session *session)
+{
+    return session->state == SESSION_SUBSCRIBING || session->state == SESSION_READY ||
+           session->state == SESSION_CLOSING;
+}
+
+/* ---- ends ---- */
+
+/* Doubles from BACKOFF_MIN_MS, once for each round through the list of brokers; spread by a quarter
+ * either way, so that sessions do not come back in step. */
+static uint64_t backoff_ms(const struct mqtt_session *session)
+{
+    size_t rounds = session->n_failures / session->options->uris->n_items;
+    uint64_t wait = BACKOFF_MAX_MS;
+    if (rounds < 7) {
+        wait = (uint64_t)BACKOFF_MIN_MS << rounds;
+    }
+    return wait - wait / 4 + arc4random_uniform((uint32_t)(wait / 2));
+}
+
+static uint64_t takeover_wait_ms(struct mqtt_session *session)
+{
+    uint64_t wait = session->options->takeover_wait_ms;
+    for (unsigned i = 0; i < session->n_takeovers && wait < BACKOFF_MAX_MS; i++) {
+        wait *= 2;
+    }
+    session->n_takeovers++;
+    return wait + arc4random_uniform(BACKOFF_MIN_MS);
+}
+
+static void schedule(struct mqtt_session *session, enum mqtt_down_reason reason, uint64_t now_ms)
+{
+    switch (reason) {
+    case MQTT_DOWN_TAKEOVER:
+        session->next_ms = now_ms + takeover_wait_ms(session);
+        return;
+    case MQTT_DOWN_PARKED:
+    case MQTT_DOWN_STALL:
+    case MQTT_DOWN_ASKED:
+        session->next_ms = now_ms;
+        return;
+    case MQTT_DOWN_BROKER:
+    case MQTT_DOWN_NETWORK:
+    case MQTT_DOWN_DROPPED:
+        break;
+    }
+    session->next_ms = now_ms + backoff_ms(session);
+    session->n_failures++;
+    session->uri = (session->uri + 1) % session->options->uris->n_items;
+}
+
+static void log_down(struct mqtt_session *session, const struct mqtt_down *down, uint64_t now_ms)
+{
+    unsigned suppressed = 0;
+    if (down->reason == MQTT_DOWN_ASKED ||
+        !log_limit_pass(&session->down_limit, DOWN_LOG_MS, &suppressed)) {
+        return;
+    }
+    uint64_t wait_ms = session->next_ms > now_ms ? session->next_ms - now_ms : 0;
+    log_warn(session->options->log, "MQTT-DOWN",
+             "session=%s broker=%s reason=\"%s\" retry_ms=%llu suppressed=%u",
+             session->options->client_id, down->broker, down->text, (unsigned long long)wait_ms,
+             suppressed);
+}
+
+static void end(struct mqtt_session *session, const struct mqtt_down *ended)
+{
+    struct mqtt_down down = *ended;
+    uint64_t now_ms = clock_mono_ms();
+    char text[400];
+    (void)snprintf(text, sizeof(text), "%s", down.text);
+    down.text = text;
+    down.connected = is_connected(session);
+    link_close(TAKE(session->link));
+    resolve_drop(TAKE(session->resolve));
+    if (down.connected) {
+        redelivery_lost(session->redelivery);
+        if (now_ms - session->connected_ms > STABLE_MS) {
+            session->n_failures = 0;
+            session->n_takeovers = 0;
+        }
+    }
+    session->more = false;
+    session->stall_ms = 0;
+    set_state(session, SESSION_IDLE, text);
+    char broker[300];
+    broker_name(session, broker, sizeof(broker));
+    down.broker = broker;
+    schedule(session, down.reason, now_ms);
+    log_down(session, &down, now_ms);
+    session->handlers.on_down(session->handlers.arg, &down);
+}
+
+static void end_with(struct mqtt_session *session, enum mqtt_down_reason reason, bool refused,
+                     const char *text)
+{
+    struct mqtt_down down = { .reason = reason, .refused = refused, .text = text };
+    end(session, &down);
+}
+
+/* What a lost link means. */
+static void end_lost(struct mqtt_session *session)
+{
+    int reason = link_reason(session->link);
+    enum mqtt_down_reason why = MQTT_DOWN_BROKER;
+    if (reason == MQTT_REASON_TAKEN_OVER) {
+        why = MQTT_DOWN_TAKEOVER;
+    }
+    bool refused = reason && mqtt_connack_verdict(reason, true) == MQTT_VERDICT_REFUSED;
+    end_with(session, why, refused, link_text(session->link));
+}
+
+/* ---- attempts ---- */
+
+static bool choose_v5(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (session->options->version != MQTT_VERSION_AUTO) {
+        return session->options->version == MQTT_VERSION_5;
+    }
+    char broker[300];
+    broker_name(session, broker, sizeof(broker));
+    switch (version_memory_get(broker, now_ms)) {
+    case MQTT_VERSION_5:
+        return true;
+    case MQTT_VERSION_311:
+        return false;
+    case MQTT_VERSION_AUTO:
+        break;
+    }
+    return !session->fallback;
+}
+
+/* An attempt ended without a CONNACK. A broker that does not know MQTT 5 may close, or say nothing
+ * at all; one that is restarting closes too. So 3.1.1 is tried in between, and only where no
+ * session of this process has met MQTT 5. */
+static void note_silence(struct mqtt_session *session, bool timed_out)
+{
+    if (session->options->version != MQTT_VERSION_AUTO) {
+        return;
+    }
+    if (!session->v5) {
+        session->fallback = false;
+        session->n_silent = 0;
+        return;
+    }
+    session->n_silent++;
+    session->fallback = timed_out || session->n_silent >= SILENT_TRIES;
+}
+
+static void begin_attempt(struct mqtt_session *session, uint64_t now_ms)
+{
+    session->v5 = choose_v5(session, now_ms);
+    session->connack_came = false;
+    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    session->address = 0;
+    session->resolve = resolve_start(current_uri(session)->host);
+    set_state(session, SESSION_RESOLVING, "attempt");
+}
+
+static void on_connack(void *arg, const struct link_connack *connack)
+{
+    struct mqtt_session *session = arg;
+    session->connack_came = true;
+    session->connack = *connack;
+    if (connack->code == 0) {
+        redelivery_connected(session->redelivery, connack->session_present);
+    }
+}
+
+static void on_message(void *arg, const struct mqtt_message *message)
+{
+    struct mqtt_session *session = arg;
+    struct mqtt_message own = *message;
+    session->stall_ms = 0;
+    if (message->qos > 0) {
+        uint64_t hash = redelivery_hash(message->topic, message->payload, message->length);
+        enum redelivery_kind kind =
+            redelivery_receive(session->redelivery, message->id, message->duplicate, hash);
+        if (kind == REDELIVERY_HELD) {
+            return;
+        }
+        own.delivered = kind == REDELIVERY_DELIVERED;
+    }
+    session->handlers.on_message(session->handlers.arg, &own);
+}
+
+static void on_suback(void *arg, int id, const int *codes, int n_codes)
+{
+    subscribe_handle(arg, id, codes, n_codes);
+}
+
+/* Tries the current address; the others of the same host follow without a wait. */
+static void connect_address(struct mqtt_session *session)
+{
+    const struct mqtt_uri *uri = current_uri(session);
+    const struct link_handlers handlers = { session, on_connack, on_message, on_suback };
+    struct error error = { ERR_OK, "" };
+    while (session->address < session->addresses.n_addresses) {
+        struct link_target target = {
+            .host = uri->host,
+            .address = session->addresses.address[session->address],
+            .port = uri->port,
+            .tls = uri->tls,
+            .v5 = session->v5,
+        };
+        enum err err = link_open(session->options, &target, &handlers, &session->link, &error);
+        if (err == ERR_OK) {
+            set_state(session, SESSION_CONNECTING, target.address);
+            return;
+        }
+        if (err == ERR_INVALID) {
+            end_with(session, MQTT_DOWN_NETWORK, true, error.text);
+            return;
+        }
+        session->address++;
+    }
+    end_with(session, MQTT_DOWN_NETWORK, false, error.text[0] ? error.text : "cannot be reached");
+}
+
+static void tick_resolving(struct mqtt_session *session)
+{
+    if (!resolve_done(session->resolve)) {
+        return;
+    }
+    struct error error = { ERR_OK, "" };
+    enum err err = resolve_answer(session->resolve, &session->addresses, &error);
+    resolve_drop(TAKE(session->resolve));
+    if (err != ERR_OK) {
+        end_with(session, MQTT_DOWN_NETWORK, false, error.text);
+        return;
+    }
+    connect_address(session);
+}
+
+static void greet(struct mqtt_session *session, enum link_end link_end);
+
+static void tick_connecting(struct mqtt_session *session)
+{
+    int code = 0;
+    socklen_t size = sizeof(code);
+    if (getsockopt(link_fd(session->link), SOL_SOCKET, SO_ERROR, &code, &size) != 0) {
+        code = errno;
+    }
+    if (code == 0) {
+        set_state(session, SESSION_GREETING, "TCP connected");
+        greet(session, link_established(session->link));
+        return;
+    }
+    link_close(TAKE(session->link));
+    session->address++;
+    if (session->address < session->addresses.n_addresses) {
+        connect_address(session);
+    } else {
+        end_with(session, MQTT_DOWN_NETWORK, false, strerror(code));
+    }
+}
+
+static void refuse(struct mqtt_session *session)
+{
+    int code = session->connack.code;
+    char text[200];
+    (void)snprintf(text, sizeof(text), "the broker refused the connection: %s (%s%d)",
+                   mqtt_reason_text(code, session->v5), session->v5 ? "MQTT 5 reason " : "code ",
+                   code);
+    enum mqtt_verdict verdict = mqtt_connack_verdict(code, session->v5);
+    if (verdict == MQTT_VERDICT_VERSION && session->v5 &&
+        session->options->version == MQTT_VERSION_AUTO) {
+        session->fallback = true;
+        end_with(session, MQTT_DOWN_BROKER, false, text);
+        session->next_ms = clock_mono_ms();
+        return;
+    }
+    bool refused = verdict == MQTT_VERDICT_REFUSED || verdict == MQTT_VERDICT_VERSION;
+    end_with(session, MQTT_DOWN_BROKER, refused, text);
+}
+
+static void accepted(struct mqtt_session *session)
+{
+    uint64_t now_ms = clock_mono_ms();
+    char broker[300];
+    broker_name(session, broker, sizeof(broker));
+    version_memory_set(broker, session->v5 ? MQTT_VERSION_5 : MQTT_VERSION_311, now_ms);
+    session->n_silent = 0;
+    session->fallback = false;
+    session->connected_ms = now_ms;
+    session->written_ms = now_ms;
+    session->misc_ms = now_ms + MISC_MS;
+    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    set_state(session, SESSION_SUBSCRIBING, "accepted");
+    session->no_share = false;
+    subscribe_begin(session);
+    log_info(session->options->log, "MQTT-CONNECTED",
+             "session=%s broker=%s version=%s session_present=%d keepalive_s=%d mode=%s",
+             session->options->client_id, broker, session->v5 ? "5" : "3.1.1",
+             session->connack.session_present, session->connack.keepalive_s,
+             session->exclusive ? "exclusive" : "shared");
+    session->handlers.on_connected(session->handlers.arg, session->connack.session_present);
+}
+
+/* Looks at the outcome of a step of the greeting. */
+static void greet(struct mqtt_session *session, enum link_end link_end)
+{
+    if (session->connack_came && session->connack.code != 0) {
+        refuse(session);
+    } else if (link_end != LINK_OPEN) {
+        if (!session->connack_came) {
+            note_silence(session, false);
+        }
+        end_lost(session);
+    } else if (session->connack_came) {
+        accepted(session);
+    }
+}
+
+static void attempt_timed_out(struct mqtt_session *session)
+{
+    char text[128];
+    (void)snprintf(text, sizeof(text), "no answer within %d s (%s)",
+                   session->options->connect_timeout_s, state_names[session->state]);
+    if (session->state == SESSION_GREETING) {
+        note_silence(session, true);
+    }
+    end_with(session, MQTT_DOWN_NETWORK, false, text);
+}
+
+static void tick_attempt(struct mqtt_session *session, uint64_t now_ms, bool may_connect,
+                         bool ready)
+{
+    if (!may_connect) {
+        end_with(session, MQTT_DOWN_ASKED, false, "the attempt was given up");
+        return;
+    }
+    if (session->state == SESSION_RESOLVING) {
+        tick_resolving(session);
+    } else if (ready && session->state == SESSION_CONNECTING) {
+        tick_connecting(session);
+    } else if (ready && session->state == SESSION_GREETING) {
+        greet(session, link_greet(session->link));
+    }
+    bool attempting = session->state != SESSION_IDLE && !is_connected(session);
+    if (attempting && now_ms >= session->deadline_ms) {
+        attempt_timed_out(session);
+    }
+}
+
+/* ---- the connection ---- */
+
+/* After any step on a connection: what the callbacks noted. False: it has ended. */
+static bool review(struct mqtt_session *session, enum link_end link_end)
+{
+    if (link_end != LINK_OPEN) {
+        end_lost(session);
+        return false;
+    }
+    if (session->subscribe_failed) {
+        end_with(session, MQTT_DOWN_BROKER, session->subscribe_refused, session->subscribe_text);
+        return false;
+    }
+    if (session->state == SESSION_SUBSCRIBING && subscribe_complete(session)) {
+        set_state(session, SESSION_READY, "subscribed");
+        subscribe_tidy(session);
+        session->handlers.on_subscribed(session->handlers.arg, session->filters);
+    }
+    return true;
+}
+
+static void check_stall(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (session->stall_ms == 0 || now_ms < session->stall_ms ||
+        redelivery_held(session->redelivery) > 0) {
+        return;
+    }
+    /* A suspicion that proves wrong costs a reconnect; it comes more and more rarely. */
+    session->stall_wait_ms *= 4;
+    if (session->stall_wait_ms > STALL_MAX_MS) {
+        session->stall_wait_ms = STALL_MAX_MS;
+    }
+    end_with(session, MQTT_DOWN_STALL, false,
+             "nothing came after a full window: the broker may have miscounted it");
+}
+
+static void goodbye(struct mqtt_session *session, uint64_t now_ms)
+{
+    enum link_end link_end = link_blocked(session->link) ? link_write(session->link) : LINK_OPEN;
+    if (link_end == LINK_OPEN && link_blocked(session->link) && now_ms < session->deadline_ms) {
+        return;
+    }
+    if (link_end == LINK_OPEN && !link_blocked(session->link)) {
+        (void)link_goodbye(session->link);
+    }
+    end_with(session, MQTT_DOWN_ASKED, false, "disconnected");
+}
+
+static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool ready)
+{
+    if (session->state == SESSION_CLOSING) {
+        goodbye(session, now_ms);
+        return;
+    }
+    if (ready && link_blocked(session->link) && !review(session, link_write(session->link))) {
+        return;
+    }
+    if (now_ms < session->misc_ms) {
+        return;
+    }
+    session->misc_ms = now_ms + MISC_MS;
+    if (!review(session, link_misc(session->link))) {
+        return;
+    }
+    if (session->state == SESSION_SUBSCRIBING && now_ms >= session->deadline_ms) {
+        end_with(session, MQTT_DOWN_BROKER, false, "no SUBACK came");
+        return;
+    }
+    check_stall(session, now_ms);
+}
+
+void mqtt_session_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connect, bool ready)
+{
+    if (session->state == SESSION_IDLE && may_connect && now_ms >= session->next_ms) {
+        begin_attempt(session, now_ms);
+    }
+    if (is_connected(session)) {
+        tick_connected(session, now_ms, ready);
+    } else if (session->state != SESSION_IDLE) {
+        tick_attempt(session, now_ms, may_connect, ready);
+    }
+}
+
+void mqtt_session_poll(const struct mqtt_session *session, bool want_read, struct pollfd *ret_poll)
+{
+    *ret_poll = (struct pollfd){ .fd = -1 };
+    switch (session->state) {
+    case SESSION_IDLE:
+        return;
+    case SESSION_RESOLVING:
+        ret_poll->fd = resolve_fd(session->resolve);
+        ret_poll->events = POLLIN;
+        return;
+    case SESSION_CONNECTING:
+        ret_poll->events = POLLOUT;
+        break;
+    case SESSION_GREETING:
+        ret_poll->events = POLLIN;
+        break;
+    case SESSION_SUBSCRIBING:
+    case SESSION_READY:
+    case SESSION_CLOSING:
+    case SESSION_STATE_N:
+        ret_poll->events = want_read ? POLLIN : 0;
+        break;
+    }
+    /* What follows blocked output must not be read: its PUBACKs would leave with the rest. */
+    if (link_blocked(session->link) && is_connected(session)) {
+        ret_poll->events = POLLOUT;
+    }
+    if (ret_poll->events) {
+        ret_poll->fd = link_fd(session->link);
+    }
+}
+
+uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_connect)
+{
+    if (session->state == SESSION_IDLE) {
+        return may_connect ? session->next_ms : UINT64_MAX;
+    }
+    if (session->state == SESSION_READY || session->state == SESSION_SUBSCRIBING) {
+        return session->misc_ms;
+    }
+    return session->deadline_ms;
+}
+
+bool mqtt_session_more(const struct mqtt_session *session)
+{
+    return is_connected(session) && session->more;
+}
+
+void mqtt_session_read(struct mqtt_session *session)
+{
+    if (!is_connected(session) || link_blocked(session->link)) {
+        return;
+    }
+    session->more = false;
+    bool progress = true;
+    while (progress && session->state != SESSION_CLOSING) {
+        if (!session->handlers.has_room(session->handlers.arg)) {
+            session->more = true;
+            return;
+        }
+        if (!review(session, link_read(session->link, &progress))) {
+            return;
+        }
+    }
+}
+
+size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (!is_connected(session)) {
+        return 0;
+    }
+    size_t n = redelivery_held(session->redelivery);
+    /* From here on the broker may have seen them. */
+    redelivery_acked(session->redelivery);
+    if (link_wants_write(session->link)) {
+        session->written_ms = now_ms;
+    }
+    if (session->state == SESSION_SUBSCRIBING) {
+        session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    }
+    if (n >= (size_t)session->options->receive_maximum) {
+        session->stall_ms = now_ms + session->stall_wait_ms;
+    }
+    (void)review(session, link_write(session->link));
+    return n;
+}
+
+bool mqtt_session_wants_release(const struct mqtt_session *session)
+{
+    return is_connected(session) && session->state != SESSION_CLOSING &&
+           !link_blocked(session->link) && link_wants_write(session->link);
+}
+
+void mqtt_session_drop(struct mqtt_session *session, enum mqtt_down_reason reason, const char *text)
+{
+    if (session->state != SESSION_IDLE) {
+        end_with(session, reason, false, text);
+    }
+}
+
+void mqtt_session_settled(struct mqtt_session *session, bool delivered)
+{
+    redelivery_settled(session->redelivery, delivered);
+}
+
+void mqtt_session_disconnect(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (!is_connected(session)) {
+        mqtt_session_drop(session, MQTT_DOWN_ASKED, "the attempt was given up");
+        return;
+    }
+    if (session->state == SESSION_CLOSING) {
+        return;
+    }
+    (void)mqtt_session_release(session, now_ms);
+    if (is_connected(session)) {
+        session->deadline_ms = now_ms + GOODBYE_MS;
+        set_state(session, SESSION_CLOSING, "asked to disconnect");
+        goodbye(session, now_ms);
+    }
+}
+
+void mqtt_session_retry_now(struct mqtt_session *session)
+{
+    session->next_ms = 0;
+}
+
+bool mqtt_session_idle(const struct mqtt_session *session)
+{
+    return session->state == SESSION_IDLE;
+}
+
+bool mqtt_session_connected(const struct mqtt_session *session)
+{
+    return is_connected(session);
+}
+
+size_t mqtt_session_held(const struct mqtt_session *session)
+{
+    return redelivery_held(session->redelivery);
+}
+
+uint64_t mqtt_session_park_at(const struct mqtt_session *session, uint64_t held_ms)
+{
+    uint64_t keepalive_ms = (uint64_t)session->connack.keepalive_s * 1000;
+    if (keepalive_ms == 0) {
+        return held_ms + PATIENCE_MS;
+    }
+    /* The broker waits one and a half keep alives for the next packet (MQTT 5, 3.1.2.10). */
+    uint64_t by_age = held_ms + keepalive_ms / 2;
+    uint64_t by_silence = session->written_ms + keepalive_ms + keepalive_ms / 4;
+    return by_age < by_silence ? by_age : by_silence;
+}

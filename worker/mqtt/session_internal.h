@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of an MQTT session share: session.c (life and states), subscribe.c. */
+#pragma once
+
+#include "worker/mqtt/link.h"
+#include "worker/mqtt/redelivery.h"
+#include "worker/mqtt/resolve.h"
+#include "worker/mqtt/session.h"
+
+/* X(name): the states of a session. */
+#define SESSION_STATES(X)                                                                          \
+    X(IDLE)        /* no connection; the next attempt may begin at next_ms */                      \
+    X(RESOLVING)   /* the host name is being looked up */                                          \
+    X(CONNECTING)  /* TCP connects */                                                              \
+    X(GREETING)    /* TLS handshake, CONNECT; waits for the CONNACK */                             \
+    X(SUBSCRIBING) /* accepted; messages may come */                                               \
+    X(READY)       /* all filters are subscribed to */                                             \
+    X(CLOSING)     /* DISCONNECT waits for the socket to take what is before it */
+
+enum session_state {
+#define X(name) SESSION_##name,
+    SESSION_STATES(X)
+#undef X
+    SESSION_STATE_N
+};
+
+/* A SUBSCRIBE that waits for its SUBACK. */
+struct subscribe_request {
+    int id; /* 0: none */
+    size_t first;
+    size_t n_filters;
+    int n_tries;
+};
+
+struct mqtt_session {
+    const struct mqtt_options *options;
+    struct mqtt_handlers handlers;
+    enum session_state state;
+    struct link *link; /* CONNECTING and later */
+    struct redelivery *redelivery;
+
+    /* the attempt */
+    struct resolve *resolve;
+    struct resolve_answer addresses;
+    size_t address;       /* index of the one tried */
+    size_t uri;           /* index of the one tried */
+    bool v5;              /* the version tried */
+    bool fallback;        /* the next attempt uses 3.1.1 */
+    unsigned n_silent;    /* MQTT 5 attempts in a row that ended without a CONNACK */
+    unsigned n_failures;  /* in a row */
+    unsigned n_takeovers; /* in a row */
+    uint64_t next_ms;
+    uint64_t deadline_ms; /* of the attempt, of the SUBACKs, of the goodbye */
+    struct log_limit down_limit;
+
+    /* the connection */
+    bool connack_came;
+    struct link_connack connack;
+    uint64_t connected_ms;
+    uint64_t written_ms;
+    uint64_t misc_ms; /* next keep-alive check */
+    bool more;        /* the last read ended for want of room */
+    bool last_read_full;
+    uint64_t stall_ms; /* when silence is suspicious; 0: it is not */
+    uint64_t stall_wait_ms;
+
+    /* subscriptions */
+    bool exclusive; /* the mode that holds on this connection */
+    bool no_share;  /* the broker said so in a SUBACK */
+    const struct config_list *filters;
+    struct subscribe_request *requests;
+    size_t n_requests;
+    size_t n_granted;
+    bool subscribe_failed;
+    bool subscribe_refused;
+    char subscribe_text[256];
+};
+
+/* subscribe_begin queues SUBSCRIBEs for the filters of the mode that holds. */
+void subscribe_begin(struct mqtt_session *session);
+/* subscribe_handle takes a SUBACK. */
+void subscribe_handle(struct mqtt_session *session, int id, const int *codes, int n_codes);
+/* subscribe_complete tells whether all were granted. */
+bool subscribe_complete(const struct mqtt_session *session);
+/* subscribe_tidy queues UNSUBSCRIBEs for recorded filters that are not wanted any more. */
+void subscribe_tidy(struct mqtt_session *session);

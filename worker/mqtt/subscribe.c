@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subscriptions of a session: after every CONNECT, also when the session was present, since some
+ * brokers say so and have lost them. See session_internal.h. */
+#include "worker/base/mem.h"
+#include "worker/mqtt/reason.h"
+#include "worker/mqtt/session_internal.h"
+
+/* Some brokers take no more filters in one packet. */
+#define FILTERS_PER_PACKET 8
+/* How often a packet id that the broker holds for in use is replaced by another one. */
+#define ID_TRIES 8
+
+static bool use_exclusive(const struct mqtt_session *session)
+{
+    switch (session->options->mode) {
+    case MQTT_MODE_SHARED:
+        return false;
+    case MQTT_MODE_EXCLUSIVE:
+        return true;
+    case MQTT_MODE_AUTO:
+        break;
+    }
+    /* A 3.1.1 broker may grant a shared subscription and never deliver to it. */
+    return !session->v5 || !session->connack.shared_available || session->no_share;
+}
+
+static void fail(struct mqtt_session *session, bool refused, const char *text)
+{
+    session->subscribe_failed = true;
+    session->subscribe_refused = refused;
+    (void)snprintf(session->subscribe_text, sizeof(session->subscribe_text), "%s", text);
+}
+
+static void request(struct mqtt_session *session, struct subscribe_request *request)
+{
+    request->n_tries++;
+    request->id = link_subscribe(session->link, session->filters->items + request->first,
+                                 (int)request->n_filters);
+    if (request->id == 0) {
+        fail(session, false, "the SUBSCRIBE could not be queued");
+    }
+}
+
+void subscribe_begin(struct mqtt_session *session)
+{
+    static const struct config_list none = { NULL, 0 };
+    const struct mqtt_options *options = session->options;
+    session->exclusive = use_exclusive(session);
+    session->filters = session->exclusive ? options->own : options->shared;
+    if (!session->filters) {
+        session->filters = &none;
+    }
+    session->subscribe_failed = false;
+    session->n_granted = 0;
+    free(TAKE(session->requests));
+    size_t n = session->filters->n_items;
+    session->n_requests = (n + FILTERS_PER_PACKET - 1) / FILTERS_PER_PACKET;
+    session->requests = xcalloc(session->n_requests + 1, sizeof(*session->requests));
+    for (size_t i = 0; i < session->n_requests; i++) {
+        size_t first = i * FILTERS_PER_PACKET;
+        size_t left = n - first;
+        session->requests[i].first = first;
+        session->requests[i].n_filters = left < FILTERS_PER_PACKET ? left : FILTERS_PER_PACKET;
+        request(session, &session->requests[i]);
+    }
+}
+
+/* One code that is no grant. Returns true when the request is to be sent again. */
+static bool handle_code(struct mqtt_session *session, const struct subscribe_request *request,
+                        const char *filter, int code)
+{
+    char text[224];
+    switch (mqtt_suback_verdict(code, session->v5)) {
+    case MQTT_VERDICT_OK:
+        if (code < session->options->qos) {
+            log_warn(session->options->log, "MQTT-QOS-LOWERED",
+                     "filter=\"%s\" granted_qos=%d advice=\"messages may be lost: the broker "
+                     "allows no more\"",
+                     filter, code);
+        }
+        return false;
+    case MQTT_VERDICT_AGAIN:
+        if (request->n_tries < ID_TRIES) {
+            return true;
+        }
+        break;
+    case MQTT_VERDICT_NO_SHARE:
+        if (session->options->mode == MQTT_MODE_AUTO && !session->no_share) {
+            session->no_share = true;
+            return false;
+        }
+        (void)snprintf(text, sizeof(text),
+                       "the broker has no shared subscriptions (0x9E); set "
+                       "mqtt.subscription.mode=exclusive");
+        fail(session, true, text);
+        return false;
+    case MQTT_VERDICT_REFUSED:
+    case MQTT_VERDICT_RETRY:
+    case MQTT_VERDICT_VERSION:
+        break;
+    }
+    (void)snprintf(text, sizeof(text), "the broker refused to subscribe to %.100s: %s (0x%02X)",
+                   filter, mqtt_reason_text(code, session->v5), (unsigned)code);
+    fail(session, mqtt_suback_verdict(code, session->v5) == MQTT_VERDICT_REFUSED, text);
+    return false;
+}
+
+static void handle_codes(struct mqtt_session *session, struct subscribe_request *pending,
+                         const int *codes, int n_codes)
+{
+    bool again = false;
+    bool had_share = !session->no_share;
+    for (int i = 0; i < n_codes && (size_t)i < pending->n_filters; i++) {
+        const char *filter = session->filters->items[pending->first + (size_t)i];
+        again = handle_code(session, pending, filter, codes[i]) || again;
+    }
+    pending->id = 0;
+    if (session->subscribe_failed) {
+        return;
+    }
+    if (had_share && session->no_share) {
+        subscribe_begin(session);
+    } else if (again) {
+        request(session, pending);
+    } else {
+        session->n_granted++;
+    }
+}
+
+void subscribe_handle(struct mqtt_session *session, int id, const int *codes, int n_codes)
+{
+    for (size_t i = 0; i < session->n_requests; i++) {
+        if (session->requests[i].id == id) {
+            handle_codes(session, &session->requests[i], codes, n_codes);
+            return;
+        }
+    }
+}
+
+bool subscribe_complete(const struct mqtt_session *session)
+{
+    return session->n_granted == session->n_requests;
+}
+
+static bool listed(const struct config_list *list, const char *filter)
+{
+    for (size_t i = 0; i < list->n_items; i++) {
+        if (strcmp(list->items[i], filter) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void subscribe_tidy(struct mqtt_session *session)
+{
+    const struct config_list *recorded = session->options->recorded;
+    for (size_t i = 0; recorded && i < recorded->n_items; i++) {
+        if (!listed(session->filters, recorded->items[i])) {
+            log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=%s filter=\"%s\"",
+                     session->options->client_id, recorded->items[i]);
+            link_unsubscribe(session->link, &recorded->items[i], 1);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks and retirements by incarnation. Every list belongs to the owner's thread; threads that have
+ * ended are joined at the owner's next call. See runner.h. */
+#include "worker/runner.h"
+
+#include <stdatomic.h>
+
+#include "worker/base/mem.h"
+#include "worker/base/thread.h"
+#include "worker/connector.h"
+#include "worker/task.h"
+
+struct runner {
+    struct kvs worker_props;
+    struct task_host host;
+    struct list tasks;
+    struct list retirements;
+};
+
+struct retirement {
+    struct list link;
+    const struct task_host *host;
+    uint64_t incarnation;
+    char *connector;
+    char *group_id;
+    struct kvs config;
+    struct kvs *task_configs;
+    size_t n_task_configs;
+    struct thread thread;
+    atomic_bool ended;
+};
+
+struct runner *runner_new(const struct kvs *worker_props, const struct offset_port *offsets,
+                          runner_event_fn *on_event, void *arg)
+{
+    struct runner *runner = xcalloc(1, sizeof(*runner));
+    kvs_init(&runner->worker_props);
+    kvs_copy(&runner->worker_props, worker_props);
+    runner->host = (struct task_host){
+        .worker_props = &runner->worker_props,
+        .offsets = *offsets,
+        .on_event = on_event,
+        .arg = arg,
+    };
+    list_init(&runner->tasks);
+    list_init(&runner->retirements);
+    return runner;
+}
+
+static void retirement_free(struct retirement *retirement)
+{
+    thread_join(&retirement->thread);
+    connector_configs_free(retirement->task_configs, retirement->n_task_configs);
+    kvs_fini(&retirement->config);
+    free(retirement->connector);
+    free(retirement->group_id);
+    free(retirement);
+}
+
+static void sweep(struct runner *runner)
+{
+    LIST_FOREACH(&runner->tasks, item) {
+        struct task *task = task_of_link(item);
+        if (task_done(task)) {
+            list_remove(item);
+            task_free(task);
+        }
+    }
+    LIST_FOREACH(&runner->retirements, item) {
+        struct retirement *retirement = CONTAINER_OF(item, struct retirement, link);
+        if (atomic_load(&retirement->ended)) {
+            list_remove(item);
+            retirement_free(retirement);
+        }
+    }
+}
+
+void runner_free(struct runner *runner)
+{
+    if (!runner) {
+        return;
+    }
+    LIST_FOREACH(&runner->tasks, item) {
+        list_remove(item);
+        task_free(task_of_link(item));
+    }
+    LIST_FOREACH(&runner->retirements, item) {
+        list_remove(item);
+        retirement_free(CONTAINER_OF(item, struct retirement, link));
+    }
+    kvs_fini(&runner->worker_props);
+    free(runner);
+}
+
+static struct task *find(struct runner *runner, uint64_t incarnation)
+{
+    LIST_FOREACH(&runner->tasks, item) {
+        if (task_is(task_of_link(item), incarnation)) {
+            return task_of_link(item);
+        }
+    }
+    return NULL;
+}
+
+/* Whether an earlier incarnation is still in the list; swept only after the new one has taken the
+ * same metrics, so that counters go on. */
+static bool ran_before(struct runner *runner, const struct task_spec *spec)
+{
+    LIST_FOREACH(&runner->tasks, item) {
+        if (task_same(task_of_link(item), spec->connector, spec->task)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void runner_start(struct runner *runner, const struct task_spec *spec)
+{
+    bool again = ran_before(runner, spec);
+    struct task *task = task_start(&runner->host, spec);
+    if (again) {
+        struct metric_scope *metrics = metrics_task(spec->connector, spec->task);
+        metric_add(metrics, METRIC_TASK_RESTARTS, 0, 1);
+        metrics_task_drop(metrics);
+    }
+    sweep(runner);
+    list_push_back(&runner->tasks, task_link(task));
+}
+
+void runner_stop(struct runner *runner, uint64_t incarnation, uint64_t deadline_ms)
+{
+    struct task *task = find(runner, incarnation);
+    if (task) {
+        task_ask_stop(task, deadline_ms);
+    }
+}
+
+void runner_pause(struct runner *runner, uint64_t incarnation)
+{
+    struct task *task = find(runner, incarnation);
+    if (task) {
+        task_ask_pause(task, true);
+    }
+}
+
+void runner_resume(struct runner *runner, uint64_t incarnation)
+{
+    struct task *task = find(runner, incarnation);
+    if (task) {
+        task_ask_pause(task, false);
+    }
+}
+
+static enum err retire(struct retirement *retirement, struct error *reterr)
+{
+    const char *class_name = kvs_get(&retirement->config, "connector.class");
+    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
+    if (!plugin || !plugin->retire) {
+        return ERR_OK;
+    }
+    struct connector_facts facts = { retirement->connector, retirement->group_id };
+    return plugin->retire(&facts, &retirement->config, retirement->task_configs,
+                          retirement->n_task_configs, reterr);
+}
+
+static void *retire_main(void *arg)
+{
+    struct retirement *retirement = arg;
+    struct error error = { ERR_OK, "" };
+    enum err err = retire(retirement, &error);
+    if (err != ERR_OK) {
+        log_warn(NULL, "RETIRE-FAIL", "connector=%s error=\"%s\"", retirement->connector,
+                 error.text);
+    }
+    struct task_event event = {
+        .kind = RETIRE_EVENT_DONE,
+        .incarnation = retirement->incarnation,
+        .err = err,
+        .trace = err == ERR_OK ? NULL : error.text,
+    };
+    retirement->host->on_event(retirement->host->arg, &event);
+    atomic_store(&retirement->ended, true);
+    return NULL;
+}
+
+void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
+                   const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs)
+{
+    sweep(runner);
+    struct retirement *retirement = xcalloc(1, sizeof(*retirement));
+    list_init(&retirement->link);
+    retirement->host = &runner->host;
+    retirement->incarnation = incarnation;
+    retirement->connector = xstrdup(connector);
+    const char *group_id = kvs_get(&runner->worker_props, "group.id");
+    retirement->group_id = xstrdup(group_id ? group_id : "");
+    kvs_init(&retirement->config);
+    kvs_copy(&retirement->config, config);
+    retirement->task_configs = xcalloc(n_task_configs + 1, sizeof(*retirement->task_configs));
+    retirement->n_task_configs = n_task_configs;
+    for (size_t i = 0; i < n_task_configs; i++) {
+        kvs_init(&retirement->task_configs[i]);
+        kvs_copy(&retirement->task_configs[i], &task_configs[i]);
+    }
+    list_push_back(&runner->retirements, &retirement->link);
+    thread_start(&retirement->thread, "retire", retire_main, retirement);
+}

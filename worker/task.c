@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A task's thread and state machine. See task.h. */
+#include "worker/task.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "worker/base/clock.h"
+#include "worker/base/lock.h"
+#include "worker/base/mem.h"
+#include "worker/base/thread.h"
+#include "worker/connector.h"
+
+struct task_control {
+    atomic_int wanted;            /* enum task_wanted; owner -> task */
+    _Atomic uint64_t deadline_ms; /* owner -> task */
+    int event_fd;
+};
+
+struct task {
+    struct list link; /* the owner's */
+    const struct task_host *host;
+    char *connector;
+    int number;
+    uint64_t incarnation;
+    struct kvs connector_config;
+    struct kvs task_config;
+    struct log_ctx log;
+    struct metric_scope *metrics;
+    struct task_control control;
+    struct thread thread;
+    struct lock lock; /* guards what follows */
+    enum task_state state;
+    bool stop_asked;
+    bool ended;     /* the thread has sent its last event but STOPPED */
+    bool stop_sent; /* TASK_EVENT_STOPPED was sent */
+};
+
+static const char *const state_names[] = {
+#define X(name, label) #name,
+    TASK_STATES(X)
+#undef X
+};
+
+static const int state_labels[] = {
+#define X(name, label) label,
+    TASK_STATES(X)
+#undef X
+};
+
+/* Rows: from; columns: STARTING RUNNING PAUSED STOPPING FAILED STOPPED. */
+static const bool allowed[TASK_STATE_N][TASK_STATE_N] = {
+    [TASK_STATE_STARTING] = { false, true, true, true, true, true },
+    [TASK_STATE_RUNNING] = { false, false, true, true, true, true },
+    [TASK_STATE_PAUSED] = { false, true, false, true, true, true },
+    [TASK_STATE_STOPPING] = { false, false, false, false, true, true },
+    [TASK_STATE_FAILED] = { false, false, false, false, false, true },
+    [TASK_STATE_STOPPED] = { false, false, false, false, false, false },
+};
+
+/* Tasks of the process by state, for the gauge. */
+static _Atomic int counts[TASK_STATE_N];
+
+const char *task_state_name(enum task_state state)
+{
+    return state_names[state];
+}
+
+bool task_move_allowed(enum task_state from, enum task_state to)
+{
+    return allowed[from][to];
+}
+
+static void count_state(struct task *task, enum task_state state, int change)
+{
+    int label = state_labels[state];
+    int n = atomic_fetch_add(&counts[state], change) + change;
+    if (label >= 0) {
+        metric_set(metrics_worker(), METRIC_TASKS, (unsigned)label, n);
+        metric_set(task->metrics, METRIC_TASK_STATE, (unsigned)label, change > 0 ? 1 : 0);
+    }
+}
+
+/* The one place that changes the state. False: the move is not allowed, as when a task reports that
+ * it runs while its stop is on the way. */
+static bool set_state(struct task *task, enum task_state state, const char *reason)
+{
+    lock_take(&task->lock);
+    enum task_state old = task->state;
+    bool moves = allowed[old][state];
+    if (moves) {
+        task->state = state;
+    }
+    lock_drop(&task->lock);
+    if (moves) {
+        count_state(task, old, -1);
+        count_state(task, state, 1);
+        log_info(&task->log, "TASK-STATE", "from=%s to=%s reason=\"%s\"", state_names[old],
+                 state_names[state], reason);
+    }
+    return moves;
+}
+
+static void emit(struct task *task, enum task_event_kind kind, enum err err, const char *trace)
+{
+    struct task_event event = { kind, task->incarnation, err, trace };
+    task->host->on_event(task->host->arg, &event);
+}
+
+enum task_wanted task_wanted(const struct task_control *control)
+{
+    return (enum task_wanted)atomic_load(&control->wanted);
+}
+
+int task_control_fd(const struct task_control *control)
+{
+    return control->event_fd;
+}
+
+void task_control_clear(struct task_control *control)
+{
+    uint64_t n = 0;
+    (void)!read(control->event_fd, &n, sizeof(n));
+}
+
+uint64_t task_deadline_ms(const struct task_control *control)
+{
+    return atomic_load(&control->deadline_ms);
+}
+
+static void wake(struct task_control *control)
+{
+    uint64_t one = 1;
+    (void)!write(control->event_fd, &one, sizeof(one));
+}
+
+void task_report_running(struct task_control *control)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    if (set_state(task, TASK_STATE_RUNNING, "work began")) {
+        emit(task, TASK_EVENT_RUNNING, ERR_OK, NULL);
+    }
+}
+
+void task_report_paused(struct task_control *control)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    if (set_state(task, TASK_STATE_PAUSED, "asked to pause")) {
+        emit(task, TASK_EVENT_PAUSED, ERR_OK, NULL);
+    }
+}
+
+char *task_offset_get(struct task_control *control, const char *partition)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    const struct offset_port *port = &task->host->offsets;
+    return port->get ? port->get(port->arg, task->connector, partition) : NULL;
+}
+
+void task_offset_put(struct task_control *control, const char *partition, const char *offset)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    const struct offset_port *port = &task->host->offsets;
+    if (port->put) {
+        port->put(port->arg, task->connector, partition, offset);
+    }
+}
+
+/* The plug-in's part: make, run, free. */
+static enum task_end run_plugin(struct task *task, struct error *reterr)
+{
+    const char *class_name = kvs_get(&task->connector_config, "connector.class");
+    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
+    if (!plugin) {
+        (void)error_set(reterr, ERR_NOT_FOUND, "connector.class %s is not known to this worker",
+                        class_name ? class_name : "(missing)");
+        return TASK_END_FAILED;
+    }
+    struct task_context context = {
+        .connector = task->connector,
+        .task = task->number,
+        .connector_config = &task->connector_config,
+        .task_config = &task->task_config,
+        .worker_props = task->host->worker_props,
+        .log = &task->log,
+        .metrics = task->metrics,
+        .control = &task->control,
+    };
+    void *state = NULL;
+    enum err err = plugin->task_new(&context, &state, reterr);
+    if (err != ERR_OK) {
+        return TASK_END_FAILED;
+    }
+    enum task_end end = plugin->task_run(state, reterr);
+    plugin->task_free(state);
+    return end;
+}
+
+/* Notes that the thread ends or that a stop was asked, and tells whether this caller is the one to
+ * send STOPPED: the later of the two. */
+static bool claim_stopped(struct task *task, bool ends, bool asked)
+{
+    lock_take(&task->lock);
+    task->ended = task->ended || ends;
+    task->stop_asked = task->stop_asked || asked;
+    bool mine = task->ended && task->stop_asked && !task->stop_sent;
+    task->stop_sent = task->stop_sent || mine;
+    lock_drop(&task->lock);
+    return mine;
+}
+
+static void *task_main(void *arg)
+{
+    struct task *task = arg;
+    struct error error = { ERR_OK, "" };
+    enum task_end end = run_plugin(task, &error);
+    if (end == TASK_END_FAILED) {
+        (void)set_state(task, TASK_STATE_FAILED, "error");
+        log_error(&task->log, "TASK-FAILED", "error=\"%s\"", error.text);
+        emit(task, TASK_EVENT_FAILED, error.code, error.text);
+    }
+    /* A plug-in that stops unasked is stopped as well: nobody would ask it again. */
+    if (claim_stopped(task, true, end == TASK_END_STOPPED)) {
+        (void)set_state(task, TASK_STATE_STOPPED, "ended");
+        emit(task, TASK_EVENT_STOPPED, ERR_OK, NULL);
+    }
+    return NULL;
+}
+
+struct task *task_start(const struct task_host *host, const struct task_spec *spec)
+{
+    struct task *task = xcalloc(1, sizeof(*task));
+    list_init(&task->link);
+    task->host = host;
+    task->connector = xstrdup(spec->connector);
+    task->number = spec->task;
+    task->incarnation = spec->incarnation;
+    kvs_init(&task->connector_config);
+    kvs_init(&task->task_config);
+    kvs_copy(&task->connector_config, spec->connector_config);
+    kvs_copy(&task->task_config, spec->task_config);
+    (void)snprintf(task->log.text, sizeof(task->log.text), "connector=%.140s task=%d",
+                   spec->connector, spec->task);
+    task->metrics = metrics_task(spec->connector, spec->task);
+    lock_init(&task->lock, LOCK_RANK_RUNNER);
+    task->control.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ASSERT(task->control.event_fd >= 0);
+    atomic_init(&task->control.wanted, spec->paused ? TASK_WANTED_PAUSE : TASK_WANTED_RUN);
+    atomic_init(&task->control.deadline_ms, UINT64_MAX);
+    task->state = TASK_STATE_STARTING;
+    count_state(task, TASK_STATE_STARTING, 1);
+    char name[16];
+    (void)snprintf(name, sizeof(name), "task-%d", spec->task);
+    thread_start(&task->thread, name, task_main, task);
+    return task;
+}
+
+void task_ask_stop(struct task *task, uint64_t deadline_ms)
+{
+    atomic_store(&task->control.deadline_ms, deadline_ms);
+    atomic_store(&task->control.wanted, TASK_WANTED_STOP);
+    (void)set_state(task, TASK_STATE_STOPPING, "asked to stop");
+    wake(&task->control);
+    if (claim_stopped(task, false, true)) {
+        (void)set_state(task, TASK_STATE_STOPPED, "was failed");
+        emit(task, TASK_EVENT_STOPPED, ERR_OK, NULL);
+    }
+}
+
+void task_ask_pause(struct task *task, bool paused)
+{
+    enum task_wanted wanted = task_wanted(&task->control);
+    if (wanted != TASK_WANTED_STOP) {
+        atomic_store(&task->control.wanted, paused ? TASK_WANTED_PAUSE : TASK_WANTED_RUN);
+        wake(&task->control);
+    }
+}
+
+bool task_done(struct task *task)
+{
+    lock_take(&task->lock);
+    bool done = task->stop_sent;
+    lock_drop(&task->lock);
+    return done;
+}
+
+bool task_is(const struct task *task, uint64_t incarnation)
+{
+    return task->incarnation == incarnation;
+}
+
+bool task_same(const struct task *task, const char *connector, int number)
+{
+    return task->number == number && strcmp(task->connector, connector) == 0;
+}
+
+void task_free(struct task *task)
+{
+    if (!task) {
+        return;
+    }
+    thread_join(&task->thread);
+    count_state(task, task->state, -1);
+    metrics_task_drop(task->metrics);
+    close(task->control.event_fd);
+    lock_fini(&task->lock);
+    kvs_fini(&task->connector_config);
+    kvs_fini(&task->task_config);
+    free(task->connector);
+    free(task);
+}
+
+struct list *task_link(struct task *task)
+{
+    return &task->link;
+}
+
+struct task *task_of_link(struct list *link)
+{
+    return CONTAINER_OF(link, struct task, link);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys of source connectors that reach Kafka: topic creation, transactions, client overrides. See
+ * validate.h. */
+#include <limits.h>
+#include <strings.h>
+
+#include "worker/base/mem.h"
+#include "worker/kafka/props.h"
+#include "worker/validate.h"
+
+static const char creation_prefix[] = "topic.creation.";
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* A number of partitions or replicas: -1 or 1 and more. */
+static void check_count(const struct validation *v, const char *key, enum config_type type,
+                        const char *reason)
+{
+    const char *value = kvs_get(v->config, key);
+    if (!value) {
+        return;
+    }
+    char *end = NULL;
+    long long number = strtoll(value, &end, 10);
+    long long max = type == CONFIG_SHORT ? SHRT_MAX : INT_MAX;
+    struct config_value *entry = validate_entry(v, key);
+    if (value[0] == '\0' || *end != '\0' || number > max) {
+        config_value_error(entry, "Invalid value %s for configuration %s: Not a number of type %s",
+                           value, key, config_type_name(type));
+    } else if (number != -1 && number < 1) {
+        config_value_error(entry, "Invalid value %s for configuration %s: %s", value, key, reason);
+    }
+}
+
+static void require(const struct validation *v, const char *key)
+{
+    if (!kvs_get(v->config, key)) {
+        config_value_error(validate_entry(v, key),
+                           "Missing required configuration \"%s\" which has no default value.",
+                           key);
+    }
+}
+
+static void check_topic_creation(const struct validation *v)
+{
+    bool used = false;
+    for (size_t i = 0; i < v->config->n_items; i++) {
+        const char *key = v->config->items[i].key;
+        if (strncmp(key, creation_prefix, strlen(creation_prefix)) != 0) {
+            continue;
+        }
+        used = true;
+        if (ends_with(key, ".partitions")) {
+            check_count(v, key, CONFIG_INT,
+                        "Number of partitions must be positive, or -1 to use the broker's default");
+        } else if (ends_with(key, ".replication.factor")) {
+            check_count(v, key, CONFIG_SHORT,
+                        "Replication factor must be positive and not larger than the number of "
+                        "brokers in the Kafka cluster, or -1 to use the broker's default");
+        }
+    }
+    if (used) {
+        require(v, "topic.creation.default.replication.factor");
+        require(v, "topic.creation.default.partitions");
+    }
+}
+
+static void refuse_value(const struct validation *v, const char *key, const char *value,
+                         const char *text)
+{
+    struct config_value *entry = config_result_find(v->result, key);
+    if (entry->value && strcasecmp(entry->value, value) == 0) {
+        config_value_error(entry, "%s", text);
+    }
+}
+
+void validate_source_keys(const struct validation *v)
+{
+    refuse_value(v, "exactly.once.support", "required",
+                 "The connector does not support exactly-once semantics with the provided "
+                 "configuration.");
+    refuse_value(v, "transaction.boundary", "connector",
+                 "The connector does not support connector-defined transaction boundaries with "
+                 "the given configuration. Please reconfigure it to use a different transaction "
+                 "boundary definition.");
+    check_topic_creation(v);
+}
+
+/* One kind of client and the prefix of its keys. */
+struct override_kind {
+    const char *prefix;
+    enum kafka_role role;
+};
+
+static const struct override_kind override_kinds[] = {
+    { "producer.override.", KAFKA_CONNECTOR_PRODUCER },
+    { "consumer.override.", KAFKA_CONNECTOR_CONSUMER },
+    { "admin.override.", KAFKA_CONNECTOR_ADMIN },
+};
+
+static enum err try_props(const struct validation *v, enum kafka_role role,
+                          const struct kvs *overrides, struct error *reterr)
+{
+    CLEANUP(kvs_fini) struct kvs props;
+    kvs_init(&props);
+    enum err err = kafka_props_build(role, v->worker_props, overrides, &props, NULL, reterr);
+    return err == ERR_OK ? kafka_props_check(role, &props, reterr) : err;
+}
+
+/* Each override is tried alone, so that the error stands at its key. */
+static void check_override(const struct validation *v, const struct override_kind *kind,
+                           const struct kv *item)
+{
+    CLEANUP(kvs_fini) struct kvs overrides;
+    kvs_init(&overrides);
+    kvs_set(&overrides, item->key + strlen(kind->prefix), item->value);
+    struct config_value *entry = validate_entry(v, item->key);
+    struct error error = { ERR_OK, "" };
+    if (item->value && try_props(v, kind->role, &overrides, &error) != ERR_OK) {
+        config_value_error(entry, "%s", error.text);
+    }
+}
+
+static void check_kind(const struct validation *v, const struct override_kind *kind)
+{
+    struct error error = { ERR_OK, "" };
+    bool base_tried = false;
+    for (size_t i = 0; i < v->config->n_items; i++) {
+        const struct kv *item = &v->config->items[i];
+        if (strncmp(item->key, kind->prefix, strlen(kind->prefix)) != 0) {
+            continue;
+        }
+        /* What the worker's own settings do wrong is no error of this config. */
+        if (!base_tried && try_props(v, kind->role, NULL, &error) != ERR_OK) {
+            return;
+        }
+        base_tried = true;
+        check_override(v, kind, item);
+    }
+}
+
+void validate_client_overrides(const struct validation *v)
+{
+    for (size_t i = 0; i < N_ELEMENTS(override_kinds); i++) {
+        check_kind(v, &override_kinds[i]);
+    }
+}

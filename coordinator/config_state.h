@@ -14,6 +14,10 @@
 #include "worker/base/kvs.h"
 #include "worker/base/ref.h"
 
+/* Bounds on numbers that come from records. */
+#define MAX_TASK_NUMBER 99999
+#define MAX_SLOT_NUMBER 99999
+
 enum target_state {
     TARGET_STARTED,
     TARGET_PAUSED,
@@ -37,8 +41,9 @@ bool run_state_parse(const char *name, enum run_state *ret_state);
 const char *target_state_name(enum target_state state);
 bool target_state_parse(const char *name, enum target_state *ret_state);
 
-/* One status record. */
+/* One status record. Immutable; shared by the snapshots that show it. */
 struct status {
+    struct ref ref;
     enum run_state state;
     char *worker_id;
     char *trace;   /* NULL: none */
@@ -54,37 +59,55 @@ struct restart_request {
     bool only_failed;
 };
 
+/* Owner of a config that several snapshots show. */
+struct shared_kvs;
+
 /* One task of a connector, index = task number. */
 struct task_state {
-    struct kvs config;      /* valid for committed tasks */
-    int slot;               /* -1: not placed */
-    struct status *status;  /* NULL: no record */
-    int64_t restart_offset; /* newest restart-task record, -1: none */
+    struct kvs config;     /* valid for committed tasks; a view into shared, never to be changed */
+    int slot;              /* -1: not placed */
+    struct status *status; /* NULL: no record */
+    /* Newest request that wants this task restarted whatever its state (restart-task-, or
+     * restart-connector- with tasks and not only failed ones), -1: none. */
+    int64_t restart_offset;
+    struct shared_kvs *shared;
+};
+
+/* Status of a task that the connector does not have (any more). */
+struct extra_status {
+    int task;
+    struct status *status;
 };
 
 /* Everything known of one connector. Immutable once it is in a snapshot. */
 struct connector_state {
     struct ref ref;
     char *name;
-    bool has_config; /* false: only a target state, status or retirement is known yet */
-    struct kvs config;
-    int64_t config_offset; /* of its connector- record: the version of the config */
+    bool has_config;   /* false: only a target state, status or retirement is known yet */
+    struct kvs config; /* a view into shared, never to be changed */
+    struct shared_kvs *shared;
+    int64_t config_offset; /* of its connector- record: the version of the config; -1: none */
     enum target_state target;
     struct task_state *tasks; /* tasks of the last complete commit */
     size_t n_tasks;
     bool committed;        /* a complete commit was seen for n_tasks */
     bool inconsistent;     /* a commit came whose task records were not all there */
-    int64_t commit_offset; /* of that commit record: the version of the task set */
-    /* Hash of the connector config that the task set was made from ("config-offset" in commit). */
-    int64_t tasks_config_offset; /* config_offset that the commit was made from; -1: unknown */
-    struct status *status;       /* of the connector */
+    int64_t commit_offset; /* of the newest commit record: the version of the task set */
+    /* config_offset that the commit was made from ("config-offset" in it); -1: unknown, as in
+     * commits of other writers. */
+    int64_t tasks_config_offset;
+    struct status *status; /* of the connector */
     struct restart_request restart;
+    int64_t restart_failed_offset; /* newest request to restart its FAILED tasks, -1: none */
     size_t n_extra_statuses; /* statuses of tasks beyond n_tasks, to be removed by the leader */
-    int *extra_statuses;
+    struct extra_status *extra_statuses;
 };
 
-/* A deleted connector whose outside leftovers (MQTT sessions) are still to be ended. */
+/* A deleted connector whose outside leftovers (MQTT sessions) are still to be ended. Sorted by
+ * name, then id, in a snapshot. */
 struct retirement {
+    struct ref ref; /* of the original, which `owner` names; a snapshot shows a view of it */
+    struct retirement *owner;
     char *name;
     char *id; /* unique: the key is retire-<connector>-<id> */
     struct kvs config;
@@ -113,6 +136,12 @@ struct snapshot {
     bool caught_up;          /* all topics were read to the end that they had at the start */
 };
 
+/* connector_state_ref and connector_state_unref keep one connector's state beyond its snapshot.
+ * Both take NULL. Thread: any. */
+struct connector_state *connector_state_ref(const struct connector_state *connector);
+void connector_state_unref(struct connector_state *connector);
+
+/* snapshot_ref and snapshot_unref take and give back a reference; both take NULL. Thread: any. */
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
 /* snapshot_find returns the connector with a config, NULL if there is none. snapshot_find_any also
@@ -150,6 +179,8 @@ void config_state_caught_up(struct config_state *state);
  * change since the last snapshot are shared with it, and an unchanged state gives the same object.
  */
 struct snapshot *config_state_snapshot(struct config_state *state);
+/* config_state_ignored counts the records that were malformed or unknown. */
+uint64_t config_state_ignored(const struct config_state *state);
 /* config_state_offset returns the offset text (JSON) stored for a connector's source partition,
  * NULL if none; borrowed until the next fold. */
 const char *config_state_offset(const struct config_state *state, const char *connector,

@@ -47,7 +47,8 @@ struct core_member {
 
 enum action_kind {
     ACTION_START_TASK, /* connector, task, incarnation, paused; configs from the snapshot */
-    ACTION_STOP_TASK,  /* incarnation */
+    /* incarnation; also once for each that failed, to release what is left of it */
+    ACTION_STOP_TASK,
     ACTION_PAUSE_TASK,
     ACTION_RESUME_TASK,
     ACTION_RETIRE, /* leader: incarnation, connector, retire_id */
@@ -79,9 +80,11 @@ void core_free(struct core *core);
 
 /* Inputs. The core takes a reference to the snapshot. */
 void core_set_snapshot(struct core *core, struct snapshot *snapshot);
-/* core_set_slots replaces the set of slots that this worker claims. */
+/* core_set_slots replaces the set of slots that this worker claims. A change makes the known
+ * members stale: until core_set_members is called again, no worker is taken for dead. */
 void core_set_slots(struct core *core, const int32_t *slots, size_t n_slots);
-/* core_set_members replaces the known group: who lives and which slots each holds. */
+/* core_set_members replaces the known group: who lives and which slots each holds. The newest state
+ * of a stable group, this worker included; none: unknown. */
 void core_set_members(struct core *core, const struct core_member *members, size_t n_members);
 /* core_set_generation gives the number that status records carry; it grows with each rebalance. */
 void core_set_generation(struct core *core, int64_t generation);
@@ -91,7 +94,9 @@ void core_set_draining(struct core *core);
  * and has read back its own leader record. */
 void core_set_leading(struct core *core, bool leading);
 
-/* Events of tasks that ACTION_START_TASK started. Stale incarnations are ignored. */
+/* Events of tasks that ACTION_START_TASK started. FAILED: the thread has ended by itself; STOPPED:
+ * it has ended and everything of it is released. Stale incarnations are ignored. trace is
+ * borrowed. */
 enum core_task_event {
     CORE_TASK_RUNNING,
     CORE_TASK_PAUSED,
@@ -103,14 +108,14 @@ void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event 
 /* The end of an ACTION_RETIRE. */
 void core_on_retired(struct core *core, uint64_t incarnation, enum err err);
 
-/* core_reconcile decides what this worker has to do now about its own tasks (start, stop, pause,
- * resume, restart) and which statuses to write, and, when it leads, the connectors' statuses and
- * retirements to run. now_ms is monotonic. */
+/* core_reconcile initialises ret_decisions and decides what this worker has to do now about its own
+ * tasks (start, stop, pause, resume, restart) and which statuses to write, and, when it leads, the
+ * connectors' statuses and retirements to run. now_ms is monotonic. */
 void core_reconcile(struct core *core, uint64_t now_ms, struct decisions *ret_decisions);
-/* core_lead returns the next batch of config records that a leader has to write: task configs and
- * commits of connectors whose set does not match, placements, clean-up; empty when all matches.
- * The caller writes the batch as one transaction, waits until its snapshot has it, sets that
- * snapshot and asks again. ret_wake_ms as in struct decisions. */
+/* core_lead initialises ret_records and returns the next batch of config records that a leader has
+ * to write: task configs and commits of connectors whose set does not match, placements, clean-up;
+ * empty when all matches. The caller writes the batch as one transaction, waits until its snapshot
+ * has it, sets that snapshot and asks again. ret_wake_ms as in struct decisions. */
 void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_records,
                uint64_t *ret_wake_ms);
 

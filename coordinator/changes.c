@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a client's request to records of the config topic. See changes.h. */
+#include "coordinator/changes.h"
+
+#include "worker/base/mem.h"
+#include "worker/connector.h"
+
+/* What a plan works on; reterr and the results are the caller's. */
+struct plan {
+    const struct snapshot *snapshot;
+    const struct cluster_request *request;
+    const struct connector_state *connector; /* NULL: no such connector */
+    int64_t now_wall_ms;
+    const char *id;
+    struct out_records *records;
+    bool created;
+};
+
+static enum err plan_create(struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (plan->connector) {
+        return error_set(reterr, ERR_EXISTS, "Connector %s already exists", request->name);
+    }
+    /* The state comes first, so that no worker ever sees the connector without it. */
+    if (request->has_target) {
+        record_target(plan->records, request->name, request->target);
+    }
+    record_connector(plan->records, request->name, request->config);
+    plan->created = true;
+    return ERR_OK;
+}
+
+static enum err plan_put_config(struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (request->if_offset >= 0 && !plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Connector %s not found", request->name);
+    }
+    if (request->if_offset >= 0 && plan->connector->config_offset != request->if_offset) {
+        return error_set(reterr, ERR_CONFLICT,
+                         "Cannot complete request momentarily due to stale configuration "
+                         "(typically caused by a concurrent config change)");
+    }
+    record_connector(plan->records, request->name, request->config);
+    plan->created = !plan->connector;
+    return ERR_OK;
+}
+
+/* Only what ran may have left something outside. */
+static bool leaves_something(const struct connector_state *connector)
+{
+    const char *class_name = kvs_get(&connector->config, "connector.class");
+    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
+    return plugin && plugin->retire && connector->committed;
+}
+
+static enum err plan_delete(struct plan *plan, struct error *reterr)
+{
+    if (!plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Connector %s not found", plan->request->name);
+    }
+    record_delete(plan->records, plan->connector);
+    if (leaves_something(plan->connector)) {
+        record_retire(plan->records, plan->connector, plan->id, plan->now_wall_ms);
+    }
+    return ERR_OK;
+}
+
+static enum err plan_target(struct plan *plan, struct error *reterr)
+{
+    if (!plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Unknown connector %s", plan->request->name);
+    }
+    record_target(plan->records, plan->request->name, plan->request->target);
+    return ERR_OK;
+}
+
+static enum err plan_restart(struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (!plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Unknown connector: %s", request->name);
+    }
+    bool planned = request->include_tasks || request->only_failed;
+    if (planned && !plan->connector->status) {
+        return error_set(reterr, ERR_NOT_FOUND, "Status for connector %s not found", request->name);
+    }
+    record_restart(plan->records, request->name, request->include_tasks, request->only_failed);
+    return ERR_OK;
+}
+
+static enum err plan_restart_task(struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (!plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Unknown connector: %s", request->name);
+    }
+    if (request->task < 0 || (size_t)request->task >= plan->connector->n_tasks) {
+        return error_set(reterr, ERR_NOT_FOUND, "Unknown task: %s-%d", request->name,
+                         request->task);
+    }
+    record_restart_task(plan->records, request->name, request->task);
+    return ERR_OK;
+}
+
+static enum err plan_any(struct plan *plan, struct error *reterr)
+{
+    switch (plan->request->change) {
+    case CHANGE_CREATE:
+        return plan_create(plan, reterr);
+    case CHANGE_PUT_CONFIG:
+        return plan_put_config(plan, reterr);
+    case CHANGE_DELETE:
+        return plan_delete(plan, reterr);
+    case CHANGE_TARGET:
+        return plan_target(plan, reterr);
+    case CHANGE_RESTART:
+        return plan_restart(plan, reterr);
+    case CHANGE_RESTART_TASK:
+        return plan_restart_task(plan, reterr);
+    }
+    return error_set(reterr, ERR_INTERNAL, "unknown kind of change");
+}
+
+enum err change_plan(const struct snapshot *snapshot, const struct cluster_request *request,
+                     int64_t now_wall_ms, const char *id, struct out_records *ret_records,
+                     bool *ret_created, struct error *reterr)
+{
+    struct plan plan = {
+        .snapshot = snapshot,
+        .request = request,
+        .connector = snapshot_find(snapshot, request->name),
+        .now_wall_ms = now_wall_ms,
+        .id = id,
+        .records = ret_records,
+    };
+    enum err err = plan_any(&plan, reterr);
+    if (err == ERR_OK) {
+        *ret_created = plan.created;
+    }
+    return err;
+}
+
+struct cluster_request *cluster_request_copy(const struct cluster_request *request)
+{
+    struct cluster_request *copy = xmalloc(sizeof(*copy));
+    *copy = *request;
+    copy->name = xstrdup(request->name);
+    if (request->config) {
+        struct kvs *config = xmalloc(sizeof(*config));
+        kvs_init(config);
+        kvs_copy(config, request->config);
+        copy->config = config;
+    }
+    return copy;
+}
+
+void cluster_request_free(struct cluster_request *request)
+{
+    if (!request) {
+        return;
+    }
+    free((void *)(uintptr_t)request->name);
+    if (request->config) {
+        struct kvs *config = (struct kvs *)(uintptr_t)request->config;
+        kvs_fini(config);
+        free(config);
+    }
+    free(request);
+}

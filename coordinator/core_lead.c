@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The leader's duty to expand connectors into task configs, and the frame of its other duties.
+ * What it remembers (failures, what was tried) is only its own: a new leader tries again.
+ */
+#include "coordinator/core_private.h"
+
+#include <strings.h>
+
+#include "worker/base/mem.h"
+
+#define TOO_MANY_TASKS                                                                             \
+    "The connector %s has generated %zu tasks, which is greater than %ld, the maximum number of "  \
+    "tasks it is configured to create. This behaviour should be considered a bug and is "          \
+    "disallowed. If necessary, it can be permitted by reconfiguring the connector with "           \
+    "'tasks.max.enforce' set to false; however, this option will be removed in a future release "  \
+    "of Kafka Connect."
+
+static void lead_free(struct lead *lead)
+{
+    free(lead->name);
+    free(lead->failure);
+    free(lead->tasks);
+}
+
+static void retire_free(struct retire *retire)
+{
+    free(retire->name);
+    free(retire->id);
+}
+
+void core_lead_forget(struct core *core)
+{
+    for (size_t i = 0; i < core->n_leads; i++) {
+        lead_free(&core->leads[i]);
+    }
+    free(TAKE(core->leads));
+    core->n_leads = 0;
+    for (size_t i = 0; i < core->n_retires; i++) {
+        retire_free(&core->retires[i]);
+    }
+    free(TAKE(core->retires));
+    core->n_retires = 0;
+    snapshot_unref(TAKE(core->leads_of));
+    core->skew_since_ms = CORE_NEVER_MS;
+}
+
+static void sync_leads(struct core *core)
+{
+    const struct snapshot *snapshot = core->snapshot;
+    struct lead *leads = xcalloc(snapshot->n_connectors + 1, sizeof(*leads));
+    size_t old = 0;
+    for (size_t i = 0; i < snapshot->n_connectors; i++) {
+        const struct connector_state *connector = snapshot->connectors[i];
+        while (old < core->n_leads && strcmp(core->leads[old].name, connector->name) < 0) {
+            lead_free(&core->leads[old++]);
+        }
+        if (old < core->n_leads && strcmp(core->leads[old].name, connector->name) == 0) {
+            leads[i] = core->leads[old++];
+        } else {
+            leads[i].name = xstrdup(connector->name);
+            /* What an earlier leader was asked for it has done, or this one does by trying. */
+            leads[i].restart_seen = connector->restart.offset;
+        }
+    }
+    while (old < core->n_leads) {
+        lead_free(&core->leads[old++]);
+    }
+    free(core->leads);
+    core->leads = leads;
+    core->n_leads = snapshot->n_connectors;
+}
+
+static int retire_compare(const struct retire *retire, const struct retirement *retirement)
+{
+    int order = strcmp(retire->name, retirement->name);
+    return order ? order : strcmp(retire->id, retirement->id);
+}
+
+static void sync_retires(struct core *core, uint64_t now_ms)
+{
+    const struct snapshot *snapshot = core->snapshot;
+    struct retire *retires = xcalloc(snapshot->n_retirements + 1, sizeof(*retires));
+    size_t old = 0;
+    for (size_t i = 0; i < snapshot->n_retirements; i++) {
+        const struct retirement *retirement = &snapshot->retirements[i];
+        while (old < core->n_retires && retire_compare(&core->retires[old], retirement) < 0) {
+            retire_free(&core->retires[old++]);
+        }
+        if (old < core->n_retires && retire_compare(&core->retires[old], retirement) == 0) {
+            retires[i] = core->retires[old++];
+        } else {
+            retires[i] = (struct retire){
+                .name = xstrdup(retirement->name),
+                .id = xstrdup(retirement->id),
+                .first_ms = now_ms,
+            };
+        }
+    }
+    while (old < core->n_retires) {
+        retire_free(&core->retires[old++]);
+    }
+    free(core->retires);
+    core->retires = retires;
+    core->n_retires = snapshot->n_retirements;
+}
+
+void core_lead_sync(struct core *core, uint64_t now_ms)
+{
+    if (core->leads_of == core->snapshot) {
+        return;
+    }
+    sync_leads(core);
+    sync_retires(core, now_ms);
+    snapshot_unref(core->leads_of);
+    core->leads_of = snapshot_ref(core->snapshot);
+}
+
+bool lead_restart_due(const struct lead *lead, const struct connector_state *connector)
+{
+    return connector->has_config && connector->restart.offset > lead->restart_seen &&
+           (!connector->restart.only_failed || lead->failure);
+}
+
+static bool has_set(const struct connector_state *connector)
+{
+    return connector->committed && !connector->inconsistent;
+}
+
+/* True when the set of tasks is not the one that the config asks for. */
+static bool set_outdated(const struct connector_state *connector)
+{
+    return !has_set(connector) || connector->n_tasks == 0 ||
+           connector->tasks_config_offset != connector->config_offset;
+}
+
+static bool expand_due(struct lead *lead, const struct connector_state *connector, uint64_t now_ms,
+                       uint64_t *wake_ms)
+{
+    if (connector->target == TARGET_PAUSED && connector->n_tasks == 0) {
+        if (lead->forced || lead->tried_config != connector->config_offset) {
+            free(TAKE(lead->failure)); /* of another life or another config */
+        }
+        lead->forced = false;
+        return false; /* made paused: its tasks come with the first resume, as in Connect */
+    }
+    if (lead->forced) {
+        return true;
+    }
+    if (!set_outdated(connector)) {
+        return false;
+    }
+    if (!lead->tried || lead->tried_config != connector->config_offset ||
+        lead->tried_commit != connector->commit_offset) {
+        return true;
+    }
+    if (lead->failure && lead->retriable) {
+        core_wake(wake_ms, lead->retry_ms);
+        return now_ms >= lead->retry_ms;
+    }
+    return false;
+}
+
+static long tasks_max(const struct connector_state *connector)
+{
+    const char *text = kvs_get(&connector->config, "tasks.max");
+    long n = text ? strtol(text, NULL, 10) : 1;
+    return n > 0 ? n : 1;
+}
+
+static bool tasks_max_enforced(const struct connector_state *connector)
+{
+    const char *text = kvs_get(&connector->config, "tasks.max.enforce");
+    return !text || strcasecmp(text, "false") != 0;
+}
+
+static bool same_set(const struct connector_state *connector, const struct kvs *configs, size_t n)
+{
+    if (!has_set(connector) || connector->n_tasks != n ||
+        connector->tasks_config_offset != connector->config_offset) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!kvs_equal(&connector->tasks[i].config, &configs[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void expand_failed(struct lead *lead, const struct error *error, uint64_t now_ms,
+                          uint64_t *wake_ms)
+{
+    free(lead->failure);
+    lead->failure = xstrdup(error->text[0] ? error->text : err_text(error->code));
+    lead->retriable = err_retriable(error->code);
+    uint64_t next = lead->backoff_ms ? lead->backoff_ms * 2 : CORE_EXPAND_MIN_MS;
+    lead->backoff_ms = next < CORE_EXPAND_MAX_MS ? next : CORE_EXPAND_MAX_MS;
+    lead->retry_ms = now_ms + lead->backoff_ms;
+    lead->forced = false;
+    core_wake(wake_ms, now_ms); /* the connector's status has changed */
+}
+
+static void free_configs(struct kvs *configs, size_t n_configs)
+{
+    for (size_t i = 0; i < n_configs; i++) {
+        kvs_fini(&configs[i]);
+    }
+    free(configs);
+}
+
+static void expand(struct core *core, struct lead *lead, const struct connector_state *connector,
+                   uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
+{
+    struct kvs *configs = NULL;
+    size_t n_configs = 0;
+    struct error error = { ERR_OK, "" };
+    enum err err = core->port.task_configs(core->port.arg, connector, &configs, &n_configs, &error);
+    if (err == ERR_OK && n_configs > (size_t)tasks_max(connector) &&
+        tasks_max_enforced(connector)) {
+        err = error_set(&error, ERR_INVALID, TOO_MANY_TASKS, connector->name, n_configs,
+                        tasks_max(connector));
+    }
+    lead->tried = true;
+    lead->tried_config = connector->config_offset;
+    lead->tried_commit = connector->commit_offset;
+    if (err != ERR_OK) {
+        error.code = err;
+        expand_failed(lead, &error, now_ms, wake_ms);
+    } else {
+        if (lead->failure) {
+            core_wake(wake_ms, now_ms);
+        }
+        free(TAKE(lead->failure));
+        lead->backoff_ms = 0;
+        lead->forced = lead->forced && !same_set(connector, configs, n_configs);
+        if (!same_set(connector, configs, n_configs)) {
+            record_tasks(out, connector->name, configs, n_configs, connector->config_offset);
+            /* Until the snapshot shows the commit it has to be asked for again. */
+            lead->tried_commit = INT64_MIN;
+        }
+    }
+    free_configs(configs, n_configs);
+}
+
+/* One connector's set of tasks. */
+static void lead_connector(struct core *core, struct lead *lead,
+                           const struct connector_state *connector, uint64_t now_ms,
+                           struct out_records *out, uint64_t *wake_ms)
+{
+    if (connector->restart.offset > lead->restart_seen) {
+        lead->forced = lead->forced || lead_restart_due(lead, connector);
+        core_wake(wake_ms, now_ms);
+        lead->restart_seen = connector->restart.offset;
+    }
+    if (connector->target == TARGET_STOPPED) {
+        free(TAKE(lead->failure));
+        lead->tried = false;
+        lead->forced = false;
+        if (connector->n_tasks > 0 || connector->inconsistent) {
+            record_tasks(out, connector->name, NULL, 0, connector->config_offset);
+        }
+        return;
+    }
+    if (expand_due(lead, connector, now_ms, wake_ms)) {
+        expand(core, lead, connector, now_ms, out, wake_ms);
+    }
+}
+
+void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_records,
+               uint64_t *ret_wake_ms)
+{
+    out_records_init(ret_records);
+    *ret_wake_ms = CORE_NEVER_MS;
+    if (!core->leading || core->draining || !core->snapshot || !core->snapshot->caught_up) {
+        return;
+    }
+    core_lead_sync(core, now_ms);
+    core_retired(core, now_ms, ret_records, ret_wake_ms);
+    for (size_t i = 0; i < core->n_leads && ret_records->n_items < CORE_BATCH; i++) {
+        if (core->snapshot->connectors[i]->has_config) {
+            lead_connector(core, &core->leads[i], core->snapshot->connectors[i], now_ms,
+                           ret_records, ret_wake_ms);
+        }
+    }
+    core_place(core, now_ms, ret_records, ret_wake_ms);
+    if (ret_records->n_items >= CORE_BATCH) {
+        core_wake(ret_wake_ms, now_ms);
+    }
+}

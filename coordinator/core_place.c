@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The leader's duty to give every task a slot: new tasks at once, and when workers' loads have
+ * differed by more than one for a while in an unchanged group, by moving the fewest tasks.
+ */
+#include "coordinator/core_private.h"
+#include "coordinator/placement.h"
+#include "worker/base/mem.h"
+
+/* All tasks that take part, with their connectors, and who owns which slot. */
+struct board {
+    const struct connector_state **connectors; /* n_connectors: index is the tasks' group */
+    size_t n_connectors;
+    struct placement_task *tasks; /* connector by connector */
+    size_t n_tasks;
+    int *slot_owner;
+    bool unowned; /* some slot has no owner: the group is changing */
+};
+
+static void board_slots(struct board *board, const struct core *core)
+{
+    int n_slots = core->options.n_slots;
+    board->slot_owner = xcalloc((size_t)n_slots, sizeof(int));
+    for (int slot = 0; slot < n_slots; slot++) {
+        board->slot_owner[slot] = -1;
+    }
+    for (size_t i = 0; i < core->n_members; i++) {
+        const struct member *member = &core->members[i];
+        for (size_t s = 0; s < member->n_slots; s++) {
+            if (member->slots[s] >= 0 && member->slots[s] < n_slots) {
+                board->slot_owner[member->slots[s]] = (int)i;
+            }
+        }
+    }
+    for (int slot = 0; slot < n_slots; slot++) {
+        board->unowned = board->unowned || board->slot_owner[slot] < 0;
+    }
+}
+
+static bool takes_part(const struct core *core, const struct connector_state *connector)
+{
+    return connector->has_config && connector->committed && !connector->inconsistent &&
+           connector->target != TARGET_STOPPED && connector->n_tasks > 0 &&
+           core_version(core, connector) && !core_retire_pending(core, connector->name);
+}
+
+/* A task may be moved when its owner has said that it has it: the next owner then knows whom to
+ * wait for. A FAILED task stays where it is: a move would start it again unasked. */
+static bool settled(const struct core *core, const struct board *board,
+                    const struct task_state *task)
+{
+    int owner = task->slot >= 0 && task->slot < core->options.n_slots
+                    ? board->slot_owner[task->slot]
+                    : -1;
+    const struct status *status = task->status;
+    return owner >= 0 && status &&
+           (status->state == STATE_RUNNING || status->state == STATE_PAUSED) &&
+           strcmp(status->worker_id, core->members[owner].worker_id) == 0;
+}
+
+static void board_init(struct board *board, const struct core *core)
+{
+    *board = (struct board){ .n_tasks = 0 };
+    board_slots(board, core);
+    const struct snapshot *snapshot = core->snapshot;
+    board->connectors = xcalloc(snapshot->n_connectors + 1, sizeof(struct connector_state *));
+    size_t n_tasks = 0;
+    for (size_t i = 0; i < snapshot->n_connectors; i++) {
+        if (takes_part(core, snapshot->connectors[i])) {
+            board->connectors[board->n_connectors++] = snapshot->connectors[i];
+            n_tasks += snapshot->connectors[i]->n_tasks;
+        }
+    }
+    board->tasks = xcalloc(n_tasks + 1, sizeof(*board->tasks));
+    for (size_t i = 0; i < board->n_connectors; i++) {
+        for (size_t n = 0; n < board->connectors[i]->n_tasks; n++) {
+            const struct task_state *task = &board->connectors[i]->tasks[n];
+            board->tasks[board->n_tasks++] = (struct placement_task){
+                .group = (int)i,
+                .slot = task->slot,
+                .fixed = !settled(core, board, task),
+            };
+        }
+    }
+}
+
+static void board_fini(struct board *board)
+{
+    free(board->connectors);
+    free(board->tasks);
+    free(board->slot_owner);
+}
+
+/* Adds the records of the connectors that have moved tasks. */
+static void board_write(const struct board *board, struct out_records *out)
+{
+    const struct placement_task *task = board->tasks;
+    for (size_t i = 0; i < board->n_connectors && out->n_items < CORE_BATCH; i++) {
+        size_t n_tasks = board->connectors[i]->n_tasks;
+        int *slots = xcalloc(n_tasks, sizeof(int));
+        bool moved = false;
+        for (size_t n = 0; n < n_tasks; n++, task++) {
+            slots[n] = task->slot;
+            moved = moved || task->moved;
+        }
+        if (moved) {
+            record_placement(out, board->connectors[i]->name, slots, n_tasks);
+        }
+        free(slots);
+    }
+}
+
+static void balance(struct core *core, struct board *board, uint64_t now_ms, uint64_t *wake_ms)
+{
+    int n_slots = core->options.n_slots;
+    int n_workers = (int)core->n_members;
+    if (board->unowned || core->members_stale ||
+        placement_skew(board->tasks, board->n_tasks, board->slot_owner, n_slots, n_workers) <= 1) {
+        core->skew_since_ms = CORE_NEVER_MS;
+        return;
+    }
+    if (core->skew_since_ms == CORE_NEVER_MS) {
+        core->skew_since_ms = now_ms;
+    }
+    if (now_ms < core->skew_since_ms + core->options.settle_ms) {
+        core_wake(wake_ms, core->skew_since_ms + core->options.settle_ms);
+        return;
+    }
+    (void)placement_balance(board->tasks, board->n_tasks, board->slot_owner, n_slots, n_workers);
+}
+
+void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
+{
+    if (core->n_members == 0 || out->n_items >= CORE_BATCH) {
+        return;
+    }
+    struct board board;
+    board_init(&board, core);
+    if (placement_fill(board.tasks, board.n_tasks, board.slot_owner, core->options.n_slots,
+                       (int)core->n_members) == 0) {
+        balance(core, &board, now_ms, wake_ms);
+    }
+    board_write(&board, out);
+    board_fini(&board);
+}

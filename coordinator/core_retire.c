@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The leader's duty to end what deleted connectors left outside. A retirement runs when nobody runs
+ * a task of that connector any more, again and again with growing pauses until it is done or its
+ * time is over. A new connector of the same name waits a while for it; then its tasks use the same
+ * session names, so the retirement must not be run any more and is dropped.
+ */
+#include "coordinator/core_private.h"
+#include "worker/base/mem.h"
+
+void core_on_retired(struct core *core, uint64_t incarnation, enum err err)
+{
+    for (size_t i = 0; i < core->n_retires && incarnation; i++) {
+        struct retire *retire = &core->retires[i];
+        if (retire->incarnation != incarnation) {
+            continue;
+        }
+        retire->incarnation = 0;
+        retire->done = err == ERR_OK;
+        /* The pause is measured from the next look. */
+        retire->retry_ms = CORE_NEVER_MS;
+    }
+}
+
+bool core_retire_pending(const struct core *core, const char *name)
+{
+    size_t low = 0;
+    size_t high = core->n_retires;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(core->retires[middle].name, name);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return false;
+}
+
+static bool status_blocks(const struct core *core, const struct status *status)
+{
+    return core_active(status) && core_maybe_alive(core, status->worker_id);
+}
+
+/* True while a task of this name may have a thread somewhere. */
+static bool is_running(const struct core *core, const char *name)
+{
+    const struct connector_state *connector = snapshot_find_any(core->snapshot, name);
+    for (size_t n = 0; connector && n < connector->n_tasks; n++) {
+        if (status_blocks(core, connector->tasks[n].status)) {
+            return true;
+        }
+    }
+    for (size_t n = 0; connector && n < connector->n_extra_statuses; n++) {
+        if (status_blocks(core, connector->extra_statuses[n].status)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < core->n_own; i++) {
+        if (own_has_thread(core->own[i]) && strcmp(core->own[i]->connector, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when tasks of a new connector of that name have been given slots. */
+static bool names_in_use(const struct core *core, const char *name)
+{
+    const struct connector_state *connector = snapshot_find(core->snapshot, name);
+    for (size_t n = 0; connector && n < connector->n_tasks; n++) {
+        if (connector->tasks[n].slot >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when it must not be tried any more. */
+static bool is_over(const struct core *core, const struct retire *retire, uint64_t now_ms)
+{
+    return retire->done || now_ms >= retire->first_ms + core->options.retire_ttl_ms ||
+           names_in_use(core, retire->name) ||
+           (retire->recreated_ms > 0 && now_ms >= retire->recreated_ms + CORE_RECREATED_MS);
+}
+
+static bool may_run(const struct core *core, struct retire *retire, uint64_t now_ms,
+                    uint64_t *wake_ms)
+{
+    if (retire->incarnation || is_over(core, retire, now_ms)) {
+        return false;
+    }
+    if (retire->retry_ms == CORE_NEVER_MS) {
+        uint64_t next = retire->backoff_ms ? retire->backoff_ms * 2 : CORE_RETIRE_MIN_MS;
+        retire->backoff_ms = next < CORE_RETIRE_MAX_MS ? next : CORE_RETIRE_MAX_MS;
+        retire->retry_ms = now_ms + retire->backoff_ms;
+    }
+    /* A worker that was just starting a task when the connector went has not said so yet. */
+    uint64_t quiet_ms = retire->first_ms + core->options.handover_ms;
+    uint64_t at_ms = retire->retry_ms > quiet_ms ? retire->retry_ms : quiet_ms;
+    if (now_ms < at_ms) {
+        core_wake(wake_ms, at_ms);
+        return false;
+    }
+    return !is_running(core, retire->name);
+}
+
+void core_retire(struct core *core, uint64_t now_ms, struct decisions *out)
+{
+    size_t n_running = 0;
+    for (size_t i = 0; i < core->n_retires; i++) {
+        n_running += core->retires[i].incarnation ? 1 : 0;
+    }
+    for (size_t i = 0; i < core->n_retires && n_running < CORE_RETIRE_AT_ONCE; i++) {
+        struct retire *retire = &core->retires[i];
+        if (!may_run(core, retire, now_ms, &out->wake_ms)) {
+            continue;
+        }
+        retire->incarnation = ++core->last_incarnation;
+        struct action *action = core_add_action(out, ACTION_RETIRE, retire->incarnation);
+        action->connector = xstrdup(retire->name);
+        action->retire_id = xstrdup(retire->id);
+        n_running++;
+    }
+}
+
+void core_retired(struct core *core, uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
+{
+    for (size_t i = 0; i < core->n_retires && out->n_items < CORE_BATCH; i++) {
+        struct retire *retire = &core->retires[i];
+        bool recreated = snapshot_find(core->snapshot, retire->name) != NULL;
+        if (!recreated) {
+            retire->recreated_ms = 0;
+        } else if (retire->recreated_ms == 0) {
+            retire->recreated_ms = now_ms ? now_ms : 1;
+        }
+        if (retire->incarnation) {
+            continue; /* a try under way is not cut off: a new namesake waits for its end */
+        }
+        if (is_over(core, retire, now_ms)) {
+            record_retired(out, retire->name, retire->id);
+            continue;
+        }
+        core_wake(wake_ms, retire->first_ms + core->options.retire_ttl_ms);
+        if (retire->recreated_ms > 0) {
+            core_wake(wake_ms, retire->recreated_ms + CORE_RECREATED_MS);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides about the tasks of this worker: which to start, stop, pause, resume, restart. A task is
+ * wanted here when its slot is claimed here, its set is committed, its connector has a config and is
+ * not STOPPED. A start waits for the old owner to say that it has stopped, if that one lives.
+ */
+#include "coordinator/core_private.h"
+#include "worker/base/log.h"
+#include "worker/base/mem.h"
+
+static const struct {
+    const char *name;
+    bool has_thread;
+} own_states[] = {
+#define X(name, thread) [OWN_##name] = { #name, thread },
+    OWN_STATES(X)
+#undef X
+};
+
+/* Which states may follow, as bits. */
+#define BIT(name) (1U << OWN_##name)
+static const unsigned own_next[] = {
+    [OWN_IDLE] = BIT(STARTING) | BIT(GONE),
+    [OWN_STARTING] = BIT(RUNNING) | BIT(PAUSED) | BIT(FAILED) | BIT(STOPPING),
+    [OWN_RUNNING] = BIT(PAUSED) | BIT(FAILED) | BIT(STOPPING),
+    [OWN_PAUSED] = BIT(RUNNING) | BIT(FAILED) | BIT(STOPPING),
+    [OWN_STOPPING] = BIT(GONE),
+    [OWN_FAILED] = BIT(IDLE),
+    [OWN_GONE] = BIT(IDLE),
+};
+#undef BIT
+
+_Static_assert(N_ELEMENTS(own_states) == N_ELEMENTS(own_next), "a row for each state");
+
+void own_set_state(struct own_task *own, enum own_state state)
+{
+    if (own->state == state) {
+        return;
+    }
+    ASSERT(own_next[own->state] & (1U << state));
+    log_debug(NULL, "TASK-STATE", "connector=\"%s\" task=%d incarnation=%llu from=%s to=%s",
+              own->connector, own->task, (unsigned long long)own->incarnation,
+              own_states[own->state].name, own_states[state].name);
+    own->state = state;
+}
+
+bool own_has_thread(const struct own_task *own)
+{
+    return own_states[own->state].has_thread;
+}
+
+struct own_task *core_own(struct core *core, const char *connector, int task, bool make)
+{
+    char *key = xasprintf("%d/%s", task, connector);
+    struct own_task *own = map_get(&core->own_index, key);
+    if (own || !make) {
+        free(key);
+        return own;
+    }
+    own = xcalloc(1, sizeof(*own));
+    *own = (struct own_task){
+        .key = key,
+        .connector = xstrdup(connector),
+        .task = task,
+        .state = OWN_GONE,
+        .slot = -1,
+        .restart_seen = -1,
+        .restart_failed_seen = -1,
+    };
+    if (core->n_own == core->own_size) {
+        core->own_size = core->own_size ? core->own_size * 2 : 16;
+        core->own = xrealloc(core->own, core->own_size * sizeof(struct own_task *));
+    }
+    core->own[core->n_own++] = own;
+    (void)map_set(&core->own_index, key, own);
+    return own;
+}
+
+void core_own_free(struct core *core, size_t index)
+{
+    struct own_task *own = core->own[index];
+    (void)map_remove(&core->own_index, own->key);
+    core->own[index] = core->own[--core->n_own];
+    connector_state_unref(own->from);
+    free(own->trace);
+    free(own->wait_for);
+    free(own->connector);
+    free(own->key);
+    free(own);
+}
+
+static struct own_task *find_incarnation(const struct core *core, uint64_t incarnation)
+{
+    for (size_t i = 0; i < core->n_own; i++) {
+        if (core->own[i]->incarnation == incarnation) {
+            return core->own[i];
+        }
+    }
+    return NULL;
+}
+
+static void task_failed(struct own_task *own, const char *trace)
+{
+    own_set_state(own, OWN_FAILED);
+    own->restarting = false;
+    own->release = true;
+    free(own->trace);
+    own->trace = xstrdup(trace ? trace : "");
+}
+
+void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event event,
+                  const char *trace)
+{
+    struct own_task *own = incarnation ? find_incarnation(core, incarnation) : NULL;
+    if (!own || !own_has_thread(own)) {
+        return;
+    }
+    bool stopping = own->state == OWN_STOPPING;
+    switch (event) {
+    case CORE_TASK_RUNNING:
+    case CORE_TASK_PAUSED:
+        if (!stopping) {
+            own_set_state(own, event == CORE_TASK_RUNNING ? OWN_RUNNING : OWN_PAUSED);
+            own->restarting = false;
+        }
+        break;
+    case CORE_TASK_FAILED:
+    case CORE_TASK_STOPPED:
+        if (stopping) {
+            own_set_state(own, OWN_GONE);
+        } else {
+            task_failed(own, event == CORE_TASK_FAILED ? trace : "The task ended by itself");
+        }
+        break;
+    }
+}
+
+/* Marks the tasks that are to run here. */
+static void mark_wanted(struct core *core)
+{
+    for (size_t i = 0; i < core->n_own; i++) {
+        core->own[i]->now = NULL;
+    }
+    for (size_t i = 0; i < core->snapshot->n_connectors && !core->draining; i++) {
+        const struct connector_state *connector = core->snapshot->connectors[i];
+        if (!connector->has_config || !connector->committed || connector->inconsistent ||
+            connector->target == TARGET_STOPPED) {
+            continue;
+        }
+        for (size_t n = 0; n < connector->n_tasks; n++) {
+            int slot = connector->tasks[n].slot;
+            if (slot >= 0 && slot < core->options.n_slots && core->claimed[slot]) {
+                struct own_task *own = core_own(core, connector->name, (int)n, true);
+                own->now = connector;
+                own->slot = slot;
+            }
+        }
+    }
+}
+
+/* A status that names this worker for a task that it does not have is a leftover of its earlier
+ * life or of a lost record: the entry, in state GONE, sets it right. */
+static void find_stale(struct core *core)
+{
+    for (size_t i = 0; i < core->snapshot->n_connectors; i++) {
+        const struct connector_state *connector = core->snapshot->connectors[i];
+        for (size_t n = 0; n < connector->n_tasks; n++) {
+            const struct status *status = connector->tasks[n].status;
+            if (core_active(status) && core_is_me(core, status->worker_id)) {
+                (void)core_own(core, connector->name, (int)n, true);
+            }
+        }
+        for (size_t n = 0; n < connector->n_extra_statuses; n++) {
+            const struct extra_status *extra = &connector->extra_statuses[n];
+            if (core_active(extra->status) && core_is_me(core, extra->status->worker_id)) {
+                (void)core_own(core, connector->name, extra->task, true);
+            }
+        }
+    }
+}
+
+/* True when the task runs, or failed, with configs that hold no more. Waits until the leader has
+ * made the task set of the newest config, so that one change restarts a task once. */
+static bool config_changed(const struct own_task *own)
+{
+    const struct connector_state *now = own->now;
+    const struct connector_state *from = own->from;
+    if (now == from || !from || now->tasks_config_offset != now->config_offset) {
+        return false;
+    }
+    size_t n = (size_t)own->task;
+    if (now->shared != from->shared && !kvs_equal(&now->config, &from->config)) {
+        return true;
+    }
+    return now->tasks[n].shared != from->tasks[n].shared &&
+           !kvs_equal(&now->tasks[n].config, &from->tasks[n].config);
+}
+
+/* True when a request that was not acted on yet asks for a restart; notes it. */
+static bool restart_asked(struct own_task *own)
+{
+    int64_t offset = own->now->tasks[own->task].restart_offset;
+    bool asked = offset > own->restart_seen;
+    if (own->now->restart_failed_offset > own->restart_failed_seen && own->state == OWN_FAILED) {
+        asked = true;
+    }
+    own->restart_seen = offset;
+    own->restart_failed_seen = own->now->restart_failed_offset;
+    return asked;
+}
+
+/* True while a living worker may still have a thread for the task. */
+static bool must_wait(const struct core *core, struct own_task *own, uint64_t now_ms)
+{
+    const struct status *status = own->now->tasks[own->task].status;
+    if (core_active(status) && !core_is_me(core, status->worker_id) &&
+        core_maybe_alive(core, status->worker_id)) {
+        if (!own->wait_for) {
+            own->wait_until_ms = now_ms + core->options.handover_ms;
+        }
+        free(own->wait_for);
+        own->wait_for = xstrdup(status->worker_id);
+        return now_ms < own->wait_until_ms;
+    }
+    /* Only his word ends it: a record that a third one wrote late says nothing about him. */
+    return own->wait_for && now_ms < own->wait_until_ms && status &&
+           core_maybe_alive(core, own->wait_for) && strcmp(status->worker_id, own->wait_for) != 0;
+}
+
+static void end_wait(struct own_task *own)
+{
+    free(TAKE(own->wait_for));
+    own->wait_until_ms = 0;
+}
+
+static void start(struct core *core, struct own_task *own, uint64_t now_ms, struct decisions *out)
+{
+    if (must_wait(core, own, now_ms)) {
+        core_wake(&out->wake_ms, own->wait_until_ms);
+        return;
+    }
+    own_set_state(own, OWN_STARTING);
+    own->incarnation = ++core->last_incarnation;
+    end_wait(own);
+    own->paused = own->now->target == TARGET_PAUSED;
+    /* A start from scratch does what every earlier request asked for. */
+    own->restart_seen = own->now->tasks[own->task].restart_offset;
+    own->restart_failed_seen = own->now->restart_failed_offset;
+    /* Even when the record of an earlier incarnation says the same, this one is to be seen. */
+    if (!own->restarting) {
+        own->sent = (struct sent){ .any = false };
+    }
+    connector_state_unref(own->from);
+    own->from = connector_state_ref(own->now);
+    struct action *action = core_add_action(out, ACTION_START_TASK, own->incarnation);
+    action->connector = xstrdup(own->connector);
+    action->task = own->task;
+    action->paused = own->paused;
+}
+
+static void stop(struct own_task *own, bool restarting, struct decisions *out)
+{
+    own_set_state(own, OWN_STOPPING);
+    own->restarting = restarting;
+    (void)core_add_action(out, ACTION_STOP_TASK, own->incarnation);
+}
+
+static void keep_running(struct own_task *own, struct decisions *out)
+{
+    bool asked = restart_asked(own);
+    if (asked || config_changed(own)) {
+        stop(own, asked, out);
+        return;
+    }
+    bool paused = own->now->target == TARGET_PAUSED;
+    if (paused != own->paused) {
+        own->paused = paused;
+        (void)core_add_action(out, paused ? ACTION_PAUSE_TASK : ACTION_RESUME_TASK,
+                              own->incarnation);
+    }
+}
+
+/* What has to happen to a task that is wanted here. */
+static void step_wanted(struct core *core, struct own_task *own, uint64_t now_ms,
+                        struct decisions *out)
+{
+    if (own->state == OWN_FAILED) {
+        bool asked = restart_asked(own);
+        if (asked || config_changed(own)) {
+            own->restarting = asked;
+            own_set_state(own, OWN_IDLE);
+        }
+    } else if (own->state == OWN_GONE) {
+        own_set_state(own, OWN_IDLE);
+    }
+    if (own->state == OWN_IDLE) {
+        start(core, own, now_ms, out);
+    } else if (own_has_thread(own) && own->state != OWN_STOPPING) {
+        keep_running(own, out);
+    }
+}
+
+void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out)
+{
+    mark_wanted(core);
+    if (core->snapshot_new) {
+        find_stale(core);
+        core->snapshot_new = false;
+    }
+    /* Stops first: what follows may wait for them. */
+    for (size_t i = 0; i < core->n_own; i++) {
+        struct own_task *own = core->own[i];
+        if (own->release) {
+            own->release = false;
+            (void)core_add_action(out, ACTION_STOP_TASK, own->incarnation);
+        }
+        if (!own->now && own_has_thread(own) && own->state != OWN_STOPPING) {
+            stop(own, false, out);
+        }
+        if (!own->now && own->state == OWN_IDLE) {
+            own_set_state(own, OWN_GONE);
+        }
+        if (!own->now) {
+            own->restarting = false;
+            end_wait(own);
+        }
+    }
+    for (size_t i = 0; i < core->n_own; i++) {
+        if (core->own[i]->now) {
+            step_wanted(core, core->own[i], now_ms, out);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the herder, shared by herder*.c only. Fields belong to the herder's thread unless they
+ * say otherwise.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coordinator/core.h"
+#include "coordinator/herder.h"
+#include "coordinator/leader_writer.h"
+#include "coordinator/membership.h"
+#include "worker/base/list.h"
+#include "worker/base/lock.h"
+#include "worker/base/queue.h"
+#include "worker/base/ref.h"
+#include "worker/base/thread.h"
+#include "worker/runner.h"
+
+enum herder_op_kind {
+    HERDER_OP_SNAPSHOT, /* store -> herder: a new snapshot is there */
+    HERDER_OP_GAINED,   /* group -> herder: slots were assigned */
+    HERDER_OP_REVOKED,  /* group -> herder: slots are to be given up; the group waits */
+    HERDER_OP_LOST,     /* group -> herder: slots are gone */
+    HERDER_OP_MEMBERS,  /* group -> herder: who is in the group */
+    HERDER_OP_TASK,     /* task -> herder: an event of a task or retirement */
+    HERDER_OP_WRITTEN,  /* leader writer -> herder: a job is done */
+    HERDER_OP_CHANGE,   /* any -> herder: a client's change */
+    HERDER_OP_DRAIN,    /* main -> herder: stop all tasks */
+    HERDER_OP_STOP,     /* main -> herder: end the thread */
+};
+
+/* A client's change and its answer; referenced by who waits and by the herder. */
+struct change {
+    struct ref ref;
+    struct cluster_request *request;
+    bool abandoned; /* under the herder's lock, as all below it: nobody waits any more */
+    bool done;
+    enum err err;
+    struct error error;
+    struct cluster_reply reply;
+};
+
+struct herder_op {
+    struct list node;
+    enum herder_op_kind kind;
+    int32_t *slots; /* GAINED, REVOKED, LOST */
+    size_t n_slots;
+    uint64_t ticket;              /* REVOKED */
+    struct membership membership; /* MEMBERS */
+    struct task_event event;      /* TASK; trace is owned */
+    struct leader_result result;  /* WRITTEN; text is owned */
+    char *text;                   /* owns event.trace or result.text */
+    struct change *change;        /* CHANGE */
+    uint64_t deadline_ms;         /* DRAIN */
+};
+
+enum lead_state {
+    LEAD_NONE,    /* not the holder of the last slot, or not ready */
+    LEAD_OPENING, /* the writer fences older leaders and writes our record */
+    LEAD_PAUSED,  /* that failed; tried again at retry_ms */
+    LEAD_ACTIVE,  /* we lead */
+};
+
+struct lead {
+    enum lead_state state;
+    uint64_t epoch;    /* grows with each loss, to tell old results */
+    uint64_t retry_ms; /* LEAD_PAUSED */
+    uint64_t batch_ms; /* no duty is written before this time */
+    uint64_t wake_ms;  /* look again at this time */
+    bool writing;      /* a job is with the writer */
+    unsigned n_changes_in_row;
+    struct herder_op *current; /* the change that is being written, NULL if none */
+    bool current_created;
+    struct list changes; /* of struct herder_op: waiting, in order of arrival */
+};
+
+struct herder {
+    struct herder_options options;
+    struct queue ops;
+    struct herder_op snapshot_op; /* in the queue at most once */
+    atomic_bool snapshot_posted;
+    struct thread thread;
+
+    struct lock lock;
+    struct cond changed;
+    uint64_t revokes_done; /* under lock, as all up to the blank line */
+    bool drained;
+    bool abandoned; /* the drain's time is over */
+
+    uint64_t next_ticket; /* the group's thread's */
+
+    struct core *core;
+    struct runner *runner;
+    struct leader_writer *writer;
+    struct snapshot *snapshot; /* the one that the core has */
+    bool *claimed;             /* by slot */
+    size_t n_claimed;
+    struct membership membership;
+    bool members_known;
+    bool joined;
+    bool lost;
+    bool newcomer; /* an older worker with our URL was there when we came */
+    uint64_t rival_deadline_ms;
+    int64_t generation;
+    bool draining;
+    uint64_t drain_deadline_ms;
+    struct herder_op *revocation; /* being waited for by the group, NULL if none */
+    struct lead lead;
+    struct view_leader told; /* what the view was told last */
+    uint64_t wake_ms;        /* of the core */
+    bool stopping;
+};
+
+/* herder_op_new makes an op; herder_op_free releases it and what it owns. */
+struct herder_op *herder_op_new(enum herder_op_kind kind);
+void herder_op_free(struct herder_op *op);
+/* herder_post queues an op, or frees it when the herder has ended. Thread: any. */
+void herder_post(struct herder *herder, struct herder_op *op);
+
+/* herder_port fills the core's and the runner's ports (herder_ports.c). */
+void herder_core_port(struct herder *herder, struct core_port *ret_port);
+void herder_offset_port(struct herder *herder, struct offset_port *ret_port);
+/* herder_on_task_event is the runner's callback. Thread: the tasks'. */
+void herder_on_task_event(void *arg, const struct task_event *event);
+
+/* herder_tell_leader tells the view who leads (herder.c). */
+void herder_tell_leader(struct herder *herder);
+
+/* Leading (herder_lead.c). herder_lead_init prepares, herder_lead_fini answers what waits. */
+void herder_lead_init(struct herder *herder);
+void herder_lead_fini(struct herder *herder);
+/* herder_lead_step takes up or gives up the lead as the slots say, and submits the next write. */
+void herder_lead_step(struct herder *herder, uint64_t now_ms);
+/* herder_lead_written takes a job's outcome; herder_lead_change a client's change, which it owns
+ * from then on. */
+void herder_lead_written(struct herder *herder, const struct leader_result *result);
+void herder_lead_change(struct herder *herder, struct herder_op *op);
+/* herder_on_written is the writer's callback. Thread: the writer's. */
+void herder_on_written(void *arg, const struct leader_result *result);

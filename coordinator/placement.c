@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which slot each task sits in. See placement.h. */
+#include "coordinator/placement.h"
+
+#include <limits.h>
+
+#include "worker/base/mem.h"
+
+/* What a placement looks like from the workers' side. */
+struct tally {
+    const int *slot_owner;
+    int n_slots;
+    int n_workers;
+    int n_groups;
+    int *load;      /* tasks per worker */
+    bool *has_slot; /* per worker */
+    int *in_slot;   /* tasks per slot */
+    int *in_group;  /* tasks per group and worker */
+};
+
+static int owner_of(const struct tally *tally, int slot)
+{
+    return slot >= 0 && slot < tally->n_slots ? tally->slot_owner[slot] : -1;
+}
+
+static int *group_cell(const struct tally *tally, int group, int worker)
+{
+    return &tally->in_group[(size_t)group * (size_t)tally->n_workers + (size_t)worker];
+}
+
+/* Counts `change` tasks in or out. */
+static void tally_add(struct tally *tally, const struct placement_task *task, int change)
+{
+    int owner = owner_of(tally, task->slot);
+    if (task->slot >= 0 && task->slot < tally->n_slots) {
+        tally->in_slot[task->slot] += change;
+    }
+    if (owner >= 0) {
+        tally->load[owner] += change;
+        *group_cell(tally, task->group, owner) += change;
+    }
+}
+
+static void tally_init(struct tally *tally, const struct placement_task *tasks, size_t n_tasks)
+{
+    for (size_t i = 0; i < n_tasks; i++) {
+        ASSERT(tasks[i].group >= 0);
+        tally->n_groups = tasks[i].group >= tally->n_groups ? tasks[i].group + 1 : tally->n_groups;
+    }
+    size_t n_workers = (size_t)tally->n_workers;
+    tally->load = xcalloc(n_workers + 1, sizeof(int));
+    tally->has_slot = xcalloc(n_workers + 1, sizeof(bool));
+    tally->in_slot = xcalloc((size_t)tally->n_slots + 1, sizeof(int));
+    tally->in_group = xcalloc((size_t)tally->n_groups * n_workers + 1, sizeof(int));
+    for (int slot = 0; slot < tally->n_slots; slot++) {
+        ASSERT(tally->slot_owner[slot] < tally->n_workers);
+        if (tally->slot_owner[slot] >= 0) {
+            tally->has_slot[tally->slot_owner[slot]] = true;
+        }
+    }
+    for (size_t i = 0; i < n_tasks; i++) {
+        tally_add(tally, &tasks[i], 1);
+    }
+}
+
+static void tally_fini(struct tally *tally)
+{
+    free(tally->load);
+    free(tally->has_slot);
+    free(tally->in_slot);
+    free(tally->in_group);
+}
+
+/* The worker for one more task of a group, -1 when nobody has a slot. */
+static int pick_worker(const struct tally *tally, int group)
+{
+    int best = -1;
+    for (int worker = 0; worker < tally->n_workers; worker++) {
+        if (!tally->has_slot[worker]) {
+            continue;
+        }
+        int gain = best < 0 ? 1 : tally->load[best] - tally->load[worker];
+        if (gain == 0) {
+            gain = *group_cell(tally, group, best) - *group_cell(tally, group, worker);
+        }
+        best = gain > 0 ? worker : best;
+    }
+    return best;
+}
+
+static int pick_slot(const struct tally *tally, int worker)
+{
+    int best = -1;
+    for (int slot = 0; slot < tally->n_slots; slot++) {
+        if (tally->slot_owner[slot] == worker &&
+            (best < 0 || tally->in_slot[slot] < tally->in_slot[best])) {
+            best = slot;
+        }
+    }
+    return best;
+}
+
+static void move_task(struct tally *tally, struct placement_task *task, int worker)
+{
+    tally_add(tally, task, -1);
+    task->slot = pick_slot(tally, worker);
+    task->moved = true;
+    tally_add(tally, task, 1);
+}
+
+size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
+                      int n_slots, int n_workers)
+{
+    struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
+    tally_init(&tally, tasks, n_tasks);
+    size_t n_given = 0;
+    for (size_t i = 0; i < n_tasks; i++) {
+        int worker = -1;
+        if (tasks[i].slot < 0 || tasks[i].slot >= n_slots) {
+            worker = pick_worker(&tally, tasks[i].group);
+        }
+        if (worker >= 0) {
+            move_task(&tally, &tasks[i], worker);
+            n_given++;
+        }
+    }
+    tally_fini(&tally);
+    return n_given;
+}
+
+static int least_loaded(const struct tally *tally)
+{
+    int best = -1;
+    for (int worker = 0; worker < tally->n_workers; worker++) {
+        if (tally->has_slot[worker] && (best < 0 || tally->load[worker] < tally->load[best])) {
+            best = worker;
+        }
+    }
+    return best;
+}
+
+/* The task whose move to `to` is worth most: from the most loaded worker, and of those the one
+ * whose group is crowded there and not here. NULL when no move lessens the skew. */
+static struct placement_task *pick_move(const struct tally *tally, struct placement_task *tasks,
+                                        size_t n_tasks, int to)
+{
+    struct placement_task *best = NULL;
+    int best_load = tally->load[to] + 1;
+    int best_gain = INT_MIN;
+    for (size_t i = 0; i < n_tasks; i++) {
+        int owner = owner_of(tally, tasks[i].slot);
+        if (owner < 0 || tasks[i].fixed || tally->load[owner] < best_load ||
+            tally->load[owner] < tally->load[to] + 2) {
+            continue;
+        }
+        int gain =
+            *group_cell(tally, tasks[i].group, owner) - *group_cell(tally, tasks[i].group, to);
+        if (tally->load[owner] > best_load || gain > best_gain) {
+            best = &tasks[i];
+            best_load = tally->load[owner];
+            best_gain = gain;
+        }
+    }
+    return best;
+}
+
+size_t placement_balance(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
+                         int n_slots, int n_workers)
+{
+    struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
+    tally_init(&tally, tasks, n_tasks);
+    size_t n_moved = 0;
+    /* Each step takes a task from a worker that has at least two more than the least loaded one:
+     * every plan that ends with a skew of one or less must do as much. */
+    for (;;) {
+        int to = least_loaded(&tally);
+        struct placement_task *task = to < 0 ? NULL : pick_move(&tally, tasks, n_tasks, to);
+        if (!task) {
+            break;
+        }
+        move_task(&tally, task, to);
+        n_moved++;
+    }
+    tally_fini(&tally);
+    return n_moved;
+}
+
+size_t placement_skew(const struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
+                      int n_slots, int n_workers)
+{
+    struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
+    tally_init(&tally, tasks, n_tasks);
+    int low = INT_MAX;
+    int high = 0;
+    for (int worker = 0; worker < n_workers; worker++) {
+        if (tally.has_slot[worker]) {
+            low = tally.load[worker] < low ? tally.load[worker] : low;
+            high = tally.load[worker] > high ? tally.load[worker] : high;
+        }
+    }
+    tally_fini(&tally);
+    return low < high ? (size_t)(high - low) : 0;
+}

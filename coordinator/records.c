@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builders of internal-topic records. See records.h. */
+#include "coordinator/records.h"
+
+#include <inttypes.h>
+
+#include "worker/base/json.h"
+#include "worker/base/mem.h"
+
+void out_records_init(struct out_records *records)
+{
+    *records = (struct out_records){ .items = NULL };
+}
+
+void out_records_fini(struct out_records *records)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        free(records->items[i].key);
+        free(records->items[i].value);
+    }
+    free(records->items);
+    out_records_init(records);
+}
+
+/* Takes key and value (NULL: tombstone). */
+static void put(struct out_records *out, enum log_topic topic, char *key, char *value)
+{
+    if (out->n_items == out->size) {
+        out->size = out->size ? out->size * 2 : 16;
+        out->items = xrealloc(out->items, out->size * sizeof(*out->items));
+    }
+    out->items[out->n_items++] = (struct out_record){ topic, key, value };
+}
+
+/* Prints and deletes object. */
+static char *print_object(cJSON *object)
+{
+    char *text = json_print(object);
+    cJSON_Delete(object);
+    return text;
+}
+
+static cJSON *new_object(void)
+{
+    cJSON *object = cJSON_CreateObject();
+    ASSERT(object != NULL);
+    return object;
+}
+
+static void add_text(cJSON *object, const char *key, const char *text)
+{
+    cJSON *item = text ? cJSON_CreateString(text) : cJSON_CreateNull();
+    ASSERT(item != NULL);
+    (void)cJSON_AddItemToObject(object, key, item);
+}
+
+/* cJSON keeps numbers as doubles; a raw item keeps every digit. */
+static void add_integer(cJSON *object, const char *key, int64_t value)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%" PRId64, value);
+    cJSON *item = cJSON_CreateRaw(text);
+    ASSERT(item != NULL);
+    (void)cJSON_AddItemToObject(object, key, item);
+}
+
+static char *print_properties(const struct kvs *config)
+{
+    cJSON *object = new_object();
+    (void)cJSON_AddItemToObject(object, "properties", json_from_kvs(config));
+    return print_object(object);
+}
+
+void record_connector(struct out_records *out, const char *name, const struct kvs *config)
+{
+    put(out, LOG_TOPIC_CONFIG, xasprintf("connector-%s", name), print_properties(config));
+}
+
+void record_target(struct out_records *out, const char *name, enum target_state target)
+{
+    /* Workers that know no STOPPED read "state" only, and pause. */
+    enum target_state old = target == TARGET_STOPPED ? TARGET_PAUSED : target;
+    cJSON *object = new_object();
+    add_text(object, "state", target_state_name(old));
+    add_text(object, "state.v2", target_state_name(target));
+    put(out, LOG_TOPIC_CONFIG, xasprintf("target-state-%s", name), print_object(object));
+}
+
+void record_tasks(struct out_records *out, const char *name, const struct kvs *configs,
+                  size_t n_configs, int64_t config_offset)
+{
+    for (size_t i = 0; i < n_configs; i++) {
+        put(out, LOG_TOPIC_CONFIG, xasprintf("task-%s-%zu", name, i),
+            print_properties(&configs[i]));
+    }
+    cJSON *object = new_object();
+    add_integer(object, "tasks", (int64_t)n_configs);
+    add_integer(object, "config-offset", config_offset);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), print_object(object));
+}
+
+void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots)
+{
+    cJSON *object = new_object();
+    cJSON *list = cJSON_AddArrayToObject(object, "slots");
+    ASSERT(list != NULL);
+    for (size_t i = 0; i < n_slots; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateNumber(slots[i]));
+    }
+    put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), print_object(object));
+}
+
+void record_restart(struct out_records *out, const char *name, bool include_tasks, bool only_failed)
+{
+    cJSON *object = new_object();
+    (void)cJSON_AddBoolToObject(object, "include-tasks", include_tasks);
+    (void)cJSON_AddBoolToObject(object, "only-failed", only_failed);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("restart-connector-%s", name), print_object(object));
+}
+
+void record_restart_task(struct out_records *out, const char *name, int task)
+{
+    put(out, LOG_TOPIC_CONFIG, xasprintf("restart-task-%s-%d", name, task), xstrdup("{}"));
+}
+
+void record_leader(struct out_records *out, const char *worker_id, const char *url,
+                   const char *instance)
+{
+    cJSON *object = new_object();
+    add_text(object, "worker_id", worker_id);
+    add_text(object, "url", url);
+    add_text(object, "instance", instance);
+    put(out, LOG_TOPIC_CONFIG, xstrdup("leader"), print_object(object));
+}
+
+void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
+                   int64_t now_wall_ms)
+{
+    cJSON *object = new_object();
+    (void)cJSON_AddItemToObject(object, "config", json_from_kvs(&connector->config));
+    cJSON *tasks = cJSON_AddArrayToObject(object, "tasks");
+    ASSERT(tasks != NULL);
+    for (size_t i = 0; i < connector->n_tasks; i++) {
+        (void)cJSON_AddItemToArray(tasks, json_from_kvs(&connector->tasks[i].config));
+    }
+    add_integer(object, "requested_ms", now_wall_ms);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("retire-%s-%s", connector->name, id),
+        print_object(object));
+}
+
+void record_retired(struct out_records *out, const char *name, const char *id)
+{
+    put(out, LOG_TOPIC_CONFIG, xasprintf("retire-%s-%s", name, id), NULL);
+}
+
+void record_delete(struct out_records *out, const struct connector_state *connector)
+{
+    const char *name = connector->name;
+    put(out, LOG_TOPIC_CONFIG, xasprintf("connector-%s", name), NULL);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("target-state-%s", name), NULL);
+    for (size_t i = 0; i < connector->n_tasks; i++) {
+        put(out, LOG_TOPIC_CONFIG, xasprintf("task-%s-%zu", name, i), NULL);
+    }
+    put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), NULL);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), NULL);
+}
+
+static char *status_key(const char *name, int task)
+{
+    return task < 0 ? xasprintf("status-connector-%s", name)
+                    : xasprintf("status-task-%s-%d", name, task);
+}
+
+void record_status(struct out_records *out, const char *name, int task,
+                   const struct status_fields *status)
+{
+    cJSON *object = new_object();
+    add_text(object, "state", run_state_name(status->state));
+    add_text(object, "trace", status->trace);
+    add_text(object, "worker_id", status->worker_id);
+    add_integer(object, "generation", status->generation);
+    add_text(object, "version", status->version);
+    put(out, LOG_TOPIC_STATUS, status_key(name, task), print_object(object));
+}
+
+void record_status_gone(struct out_records *out, const char *name, int task)
+{
+    put(out, LOG_TOPIC_STATUS, status_key(name, task), NULL);
+}
+
+void record_offset(struct out_records *out, const char *name, const char *partition,
+                   const char *offset)
+{
+    cJSON *array = cJSON_CreateArray();
+    ASSERT(array != NULL);
+    (void)cJSON_AddItemToArray(array, cJSON_CreateString(name));
+    /* As given: compaction compares bytes, so the writer's order of members is to be kept. */
+    cJSON *item = cJSON_CreateRaw(partition);
+    ASSERT(item != NULL);
+    (void)cJSON_AddItemToArray(array, item);
+    put(out, LOG_TOPIC_OFFSET, print_object(array), offset ? xstrdup(offset) : NULL);
+}

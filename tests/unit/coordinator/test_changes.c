@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the plans for clients' changes: what is written, what is refused and in which words. */
+#include "coordinator/changes.h"
+#include "tests/support/unit.h"
+#include "worker/base/mem.h"
+
+struct fixture {
+    struct config_state *state;
+    struct snapshot *snapshot;
+    int64_t next_offset;
+    struct out_records records;
+    bool created;
+    struct error error;
+};
+
+/* Plays what a plan wrote, or a test made, back into the state. */
+static void play(struct fixture *fixture, const struct out_records *records)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        const struct out_record *item = &records->items[i];
+        struct log_record record = {
+            .topic = item->topic,
+            .offset = fixture->next_offset++,
+            .key = item->key,
+            .key_length = strlen(item->key),
+            .value = item->value,
+            .value_length = item->value ? strlen(item->value) : 0,
+        };
+        config_state_fold(fixture->state, &record);
+    }
+    snapshot_unref(fixture->snapshot);
+    fixture->snapshot = config_state_snapshot(fixture->state);
+}
+
+static void setup(struct fixture *fixture)
+{
+    *fixture = (struct fixture){ .state = config_state_new() };
+    fixture->snapshot = config_state_snapshot(fixture->state);
+    config_state_caught_up(fixture->state);
+    out_records_init(&fixture->records);
+}
+
+static void teardown(struct fixture *fixture)
+{
+    out_records_fini(&fixture->records);
+    snapshot_unref(fixture->snapshot);
+    config_state_free(fixture->state);
+}
+
+static enum err plan(struct fixture *fixture, const struct cluster_request *request)
+{
+    out_records_fini(&fixture->records);
+    out_records_init(&fixture->records);
+    enum err err = change_plan(fixture->snapshot, request, 1700000000000, "id1", &fixture->records,
+                               &fixture->created, &fixture->error);
+    if (err != ERR_OK) {
+        assert_int_equal(fixture->records.n_items, 0);
+    }
+    return err;
+}
+
+static const struct kvs *config_of(const char *class_name)
+{
+    static struct kvs config;
+    kvs_fini(&config);
+    kvs_init(&config);
+    kvs_set(&config, "connector.class", class_name);
+    kvs_set(&config, "name", "a");
+    return &config;
+}
+
+static void create(struct fixture *fixture, const char *class_name)
+{
+    struct cluster_request request = {
+        .change = CHANGE_CREATE,
+        .name = "a",
+        .config = config_of(class_name),
+        .if_offset = -1,
+    };
+    assert_int_equal(plan(fixture, &request), ERR_OK);
+    play(fixture, &fixture->records);
+}
+
+/* Gives connector a two committed tasks. */
+static void commit_tasks(struct fixture *fixture)
+{
+    struct kvs configs[2];
+    for (int i = 0; i < 2; i++) {
+        kvs_init(&configs[i]);
+        kvs_set(&configs[i], "task.class", "T");
+    }
+    struct out_records records;
+    out_records_init(&records);
+    record_tasks(&records, "a", configs, 2, snapshot_find(fixture->snapshot, "a")->config_offset);
+    play(fixture, &records);
+    out_records_fini(&records);
+    kvs_fini(&configs[0]);
+    kvs_fini(&configs[1]);
+}
+
+static bool has_key(const struct out_records *records, const char *key)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        if (strcmp(records->items[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_create_with_state_writes_the_state_first(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    struct cluster_request request = {
+        .change = CHANGE_CREATE,
+        .name = "a",
+        .config = config_of("X"),
+        .target = TARGET_STOPPED,
+        .has_target = true,
+        .if_offset = -1,
+    };
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_true(fixture.created);
+    assert_int_equal(fixture.records.n_items, 2);
+    assert_string_equal(fixture.records.items[0].key, "target-state-a");
+    assert_string_equal(fixture.records.items[1].key, "connector-a");
+    play(&fixture, &fixture.records);
+    assert_int_equal(snapshot_find(fixture.snapshot, "a")->target, TARGET_STOPPED);
+    teardown(&fixture);
+}
+
+static void test_create_of_an_existing_name_is_refused(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    create(&fixture, "X");
+    struct cluster_request request = {
+        .change = CHANGE_CREATE, .name = "a", .config = config_of("X"), .if_offset = -1
+    };
+    assert_int_equal(plan(&fixture, &request), ERR_EXISTS);
+    assert_string_equal(fixture.error.text, "Connector a already exists");
+    teardown(&fixture);
+}
+
+static void test_put_config_makes_or_replaces_without_a_state(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    struct cluster_request request = {
+        .change = CHANGE_PUT_CONFIG, .name = "a", .config = config_of("X"), .if_offset = -1
+    };
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_true(fixture.created);
+    assert_int_equal(fixture.records.n_items, 1);
+    play(&fixture, &fixture.records);
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_false(fixture.created);
+    teardown(&fixture);
+}
+
+static void test_put_config_of_a_stale_version_conflicts(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    struct cluster_request request = {
+        .change = CHANGE_PUT_CONFIG, .name = "a", .config = config_of("X"), .if_offset = 7
+    };
+    assert_int_equal(plan(&fixture, &request), ERR_NOT_FOUND);
+    assert_string_equal(fixture.error.text, "Connector a not found");
+    create(&fixture, "X");
+    request.if_offset = snapshot_find(fixture.snapshot, "a")->config_offset;
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    play(&fixture, &fixture.records);
+    assert_int_equal(plan(&fixture, &request), ERR_CONFLICT);
+    assert_string_equal(fixture.error.text,
+                        "Cannot complete request momentarily due to stale configuration "
+                        "(typically caused by a concurrent config change)");
+    teardown(&fixture);
+}
+
+static void test_delete_then_create_again_works(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    create(&fixture, "X");
+    commit_tasks(&fixture);
+    struct cluster_request request = { .change = CHANGE_DELETE, .name = "a", .if_offset = -1 };
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_true(has_key(&fixture.records, "connector-a"));
+    assert_true(has_key(&fixture.records, "target-state-a"));
+    play(&fixture, &fixture.records);
+    assert_null(snapshot_find(fixture.snapshot, "a"));
+    assert_int_equal(plan(&fixture, &request), ERR_NOT_FOUND);
+    assert_string_equal(fixture.error.text, "Connector a not found");
+    create(&fixture, "X");
+    const struct connector_state *again = snapshot_find(fixture.snapshot, "a");
+    assert_non_null(again);
+    assert_int_equal(again->n_tasks, 0);
+    assert_int_equal(again->target, TARGET_STARTED);
+    teardown(&fixture);
+}
+
+static void test_delete_retires_only_what_ran(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    create(&fixture, "MqttSource");
+    struct cluster_request request = { .change = CHANGE_DELETE, .name = "a", .if_offset = -1 };
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_false(has_key(&fixture.records, "retire-a-id1")); /* it never ran */
+    commit_tasks(&fixture);
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    assert_true(has_key(&fixture.records, "retire-a-id1"));
+    play(&fixture, &fixture.records);
+    assert_int_equal(fixture.snapshot->n_retirements, 1);
+    teardown(&fixture);
+}
+
+static void test_unknown_connectors_are_named_in_the_words_of_the_request(void **state UNUSED)
+{
+    static const struct {
+        enum cluster_change change;
+        const char *text;
+    } cases[] = {
+        { CHANGE_DELETE, "Connector a not found" },
+        { CHANGE_TARGET, "Unknown connector a" },
+        { CHANGE_RESTART, "Unknown connector: a" },
+        { CHANGE_RESTART_TASK, "Unknown connector: a" },
+    };
+    struct fixture fixture;
+    setup(&fixture);
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct cluster_request request = { .change = cases[i].change, .name = "a" };
+        assert_int_equal(plan(&fixture, &request), ERR_NOT_FOUND);
+        assert_string_equal(fixture.error.text, cases[i].text);
+    }
+    teardown(&fixture);
+}
+
+static void test_restart_names_what_is_missing(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    create(&fixture, "X");
+    commit_tasks(&fixture);
+    struct cluster_request task = { .change = CHANGE_RESTART_TASK, .name = "a", .task = 2 };
+    assert_int_equal(plan(&fixture, &task), ERR_NOT_FOUND);
+    assert_string_equal(fixture.error.text, "Unknown task: a-2");
+    task.task = 1;
+    assert_int_equal(plan(&fixture, &task), ERR_OK);
+    struct cluster_request all = { .change = CHANGE_RESTART, .name = "a", .include_tasks = true };
+    assert_int_equal(plan(&fixture, &all), ERR_NOT_FOUND);
+    assert_string_equal(fixture.error.text, "Status for connector a not found");
+    all.include_tasks = false;
+    assert_int_equal(plan(&fixture, &all), ERR_OK);
+    assert_true(has_key(&fixture.records, "restart-connector-a"));
+    teardown(&fixture);
+}
+
+static void test_request_copy_does_not_depend_on_the_original(void **state UNUSED)
+{
+    char name[] = "abc";
+    struct kvs config;
+    kvs_init(&config);
+    kvs_set(&config, "k", "v");
+    struct cluster_request request = { .change = CHANGE_CREATE, .name = name, .config = &config };
+    struct cluster_request *copy = cluster_request_copy(&request);
+    name[0] = 'x';
+    kvs_fini(&config);
+    assert_string_equal(copy->name, "abc");
+    assert_string_equal(kvs_get(copy->config, "k"), "v");
+    cluster_request_free(copy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_with_state_writes_the_state_first),
+        cmocka_unit_test(test_create_of_an_existing_name_is_refused),
+        cmocka_unit_test(test_put_config_makes_or_replaces_without_a_state),
+        cmocka_unit_test(test_put_config_of_a_stale_version_conflicts),
+        cmocka_unit_test(test_delete_then_create_again_works),
+        cmocka_unit_test(test_delete_retires_only_what_ran),
+        cmocka_unit_test(test_unknown_connectors_are_named_in_the_words_of_the_request),
+        cmocka_unit_test(test_restart_names_what_is_missing),
+        cmocka_unit_test(test_request_copy_does_not_depend_on_the_original),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that the leader has to carry out: runs them here when this worker leads, else sends
+ * them to the leader and hands its answer on. One hop at most. Thread: the request's; blocks.
+ */
+#pragma once
+
+#include "rest/call.h"
+
+/* In answers to another worker: the position that the snapshot must have to show the change, and
+ * that nothing was done because this worker does not lead. */
+#define FORWARD_POSITION_HEADER "X-Sluice-Position"
+#define FORWARD_REFUSED         "not-leader"
+
+/* forward_or_lead answers the call of a leader route, at the latest at its deadline. While nobody
+ * leads, or the one who does cannot be reached, it waits. An exchange that broke after it can have
+ * reached the leader is answered with 500, never repeated. After a forwarded change it waits until
+ * this worker's snapshot shows it. */
+void forward_or_lead(struct call *call);
+
+/* forward_change has the leader's part done: cluster_change, and the answers for its errors.
+ * Returns ERR_OK (ret_reply is set, the answer is the caller's), ERR_NOT_LEADER and ERR_CONFLICT
+ * (nothing was done, no answer set), or another code with the answer set. */
+enum err forward_change(struct call *call, const struct cluster_request *request,
+                        struct cluster_reply *ret_reply);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of routes, one for each resource's file; routes.c lists them. */
+#pragma once
+
+#include "rest/router.h"
+
+extern const struct route_table root_routes;      /* root.c: / and /health */
+extern const struct route_table connector_routes; /* connectors.c: list, create, get, delete */
+extern const struct route_table config_routes;    /* config.c: /connectors/{connector}/config */
+extern const struct route_table status_routes;    /* status.c: status and tasks */
+extern const struct route_table action_routes;    /* actions.c: restart, pause, resume, stop */
+extern const struct route_table plugin_routes;    /* plugins.c: /connector-plugins */
+extern const struct route_table metrics_routes;   /* metrics.c: /metrics */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dispatch of requests by the tables of routes. See router.h. */
+#include "rest/router.h"
+
+#include <limits.h>
+#include <strings.h>
+
+#include "rest/forward.h"
+#include "rest/media.h"
+#include "worker/base/mem.h"
+
+static bool parse_task(const char *text, int *ret_task)
+{
+    const char *digits = text + (text[0] == '-' || text[0] == '+');
+    char *end = NULL;
+    long number = strtol(text, &end, 10);
+    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || number > INT_MAX ||
+        number < INT_MIN) {
+        return false;
+    }
+    *ret_task = (int)number;
+    return true;
+}
+
+/* Matches one segment of a pattern and keeps the variables. */
+static bool match_segment(const char *pattern, size_t length, const char *segment,
+                          struct call *call)
+{
+    if (pattern[0] != '{') {
+        return strlen(segment) == length && strncmp(pattern, segment, length) == 0;
+    }
+    if (strncmp(pattern, "{task}", length) == 0) {
+        return parse_task(segment, &call->task);
+    }
+    call->name = segment;
+    return true;
+}
+
+static bool match_pattern(const char *pattern, struct call *call)
+{
+    const char *p = pattern + 1;
+    size_t i = 0;
+    while (*p) {
+        size_t length = strcspn(p, "/");
+        if (i == call->target.n_segments ||
+            !match_segment(p, length, call->target.segments[i++], call)) {
+            return false;
+        }
+        p += length + (p[length] == '/');
+    }
+    return i == call->target.n_segments;
+}
+
+/* The route of path and method; ret_allow gets the methods of the path, empty: no such path. */
+static const struct route *find_route(struct call *call, const char *method, struct buf *allow)
+{
+    const struct route *found = NULL;
+    const char *seen_get = NULL;
+    for (const struct route_table *const *table = routes_all(); *table; table++) {
+        for (size_t i = 0; i < (*table)->n_rows; i++) {
+            const struct route *route = &(*table)->rows[i];
+            if (!match_pattern(route->pattern, call)) {
+                continue;
+            }
+            if (strcmp(route->method, "GET") == 0) {
+                seen_get = "GET,HEAD,";
+            } else {
+                buf_printf(allow, "%s,", route->method);
+            }
+            found = strcmp(route->method, method) == 0 ? route : found;
+        }
+    }
+    if (seen_get || allow->length > 0) {
+        buf_printf(allow, "%sOPTIONS", seen_get ? seen_get : "");
+    }
+    return found;
+}
+
+static void answer_options(struct call *call, const char *allow)
+{
+    http_response_header(call->response, "Allow", allow);
+    answer_text(call, 200, "text/plain", xstrdup(allow));
+}
+
+/* What the protocol layer refused. */
+static void answer_refused(struct call *call)
+{
+    call->response->close = true;
+    switch (call->http->refused) {
+    case 413:
+        answer_error(call, 413, "HTTP 413 Request Entity Too Large");
+        break;
+    case 414:
+        answer_error(call, 414, "HTTP 414 URI Too Long: at most %d bytes", HTTP_MAX_TARGET);
+        break;
+    case 431:
+        answer_error(call, 431, "HTTP 431 Request Header Fields Too Large: at most %d bytes",
+                     HTTP_MAX_HEADERS);
+        break;
+    case 503:
+        http_response_header(call->response, "Retry-After", "1");
+        answer_error(call, 503, "HTTP 503 Service Unavailable: too many connections");
+        break;
+    default:
+        answer_error(call, call->http->refused, "HTTP %d Bad Request", call->http->refused);
+        break;
+    }
+}
+
+static bool types_acceptable(struct call *call)
+{
+    if (call->route->flags & ROUTE_ANY_TYPE) {
+        return true;
+    }
+    if (!media_is_json(call->http->content_type)) {
+        answer_error(call, 415, "HTTP 415 Unsupported Media Type");
+        return false;
+    }
+    if (!media_accepts_json(call->http->accept)) {
+        answer_error(call, 406, "HTTP 406 Not Acceptable");
+        return false;
+    }
+    return true;
+}
+
+/* Whether the cluster's state is there that the route needs. */
+static bool state_ready(struct call *call)
+{
+    if (call->cluster) {
+        call_look(call);
+    }
+    if ((call->route->flags & ROUTE_EARLY) || (call->snapshot && call->snapshot->caught_up)) {
+        return true;
+    }
+    http_response_header(call->response, "Retry-After", "1");
+    answer_error(call, 404, "Worker is still starting up and has not read its topics yet");
+    return false;
+}
+
+static void run_route(struct call *call)
+{
+    if (call->http->refused != 0) {
+        call->response->close = true;
+        if (!(call->route->flags & ROUTE_PROBE)) {
+            answer_refused(call);
+            return;
+        }
+    }
+    if (!types_acceptable(call) || !state_ready(call)) {
+        return;
+    }
+    call->may_forward = target_flag(&call->target, "forward", true);
+    if (call->route->check && call->route->check(call) != ERR_OK) {
+        return;
+    }
+    if (call->route->flags & ROUTE_LEADER) {
+        forward_or_lead(call);
+    } else {
+        (void)call->route->handler(call);
+    }
+}
+
+static void dispatch(struct call *call)
+{
+    struct error error = { ERR_OK, "" };
+    enum err err = target_parse(call->http->target, &call->target, &error);
+    if (err != ERR_OK) {
+        answer_error(call, err_http(err), "%s", error.text);
+        return;
+    }
+    const char *method = call->http->method;
+    struct buf allow;
+    buf_init(&allow);
+    call->route = find_route(call, strcmp(method, "HEAD") == 0 ? "GET" : method, &allow);
+    if (allow.length == 0) {
+        answer_error(call, 404, "HTTP 404 Not Found");
+    } else if (strcmp(method, "OPTIONS") == 0) {
+        answer_options(call, buf_text(&allow));
+    } else if (!call->route) {
+        http_response_header(call->response, "Allow", buf_text(&allow));
+        answer_error(call, 405, "HTTP 405 Method Not Allowed");
+    } else {
+        /* The walk left the variables of the last row that matched in part. */
+        call->name = NULL;
+        (void)match_pattern(call->route->pattern, call);
+        run_route(call);
+    }
+    buf_fini(&allow);
+}
+
+void router_serve(struct env *env, const struct http_request *http, struct http_response *response)
+{
+    struct call call;
+    call_init(&call, env, http, response);
+    /* Overload is the one refusal that depends on what is asked for. */
+    if (http->refused != 0 && http->refused != 503) {
+        answer_refused(&call);
+    } else {
+        dispatch(&call);
+    }
+    call_fini(&call);
+}

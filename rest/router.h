@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routing by tables: each resource's file exports a table of rows, routes.c lists the tables. From
+ * the rows come dispatch, OPTIONS, HEAD, 404, 405, 406 and 415. Thread: the request's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rest/call.h"
+#include "worker/base/err.h"
+
+/* A step of a route. ERR_OK: the answer is set (handler), or may go on (check). ERR_NOT_LEADER
+ * (handlers of leader routes only): nothing was done, another worker has to do it. Any other code:
+ * the answer is set and says why. */
+typedef enum err route_fn(struct call *call);
+
+enum route_flag {
+    /* Served from the first moment; others are 404 until the worker has read its topics. */
+    ROUTE_EARLY = 1,
+    /* Carried out by the leader; other workers forward. */
+    ROUTE_LEADER = 2,
+    /* Not JSON: neither Accept nor Content-Type is looked at. */
+    ROUTE_ANY_TYPE = 4,
+    /* Answered even when too many connections are open: whoever watches the worker must not take
+     * it for dead. */
+    ROUTE_PROBE = 8,
+};
+
+struct route {
+    const char *method;
+    const char *pattern; /* segments {connector}, {plugin} take any text, {task} a number */
+    route_fn *check;     /* NULL, or run first on the worker that was asked, see struct call */
+    route_fn *handler;
+    unsigned flags;
+    const char *doc; /* one line */
+};
+
+struct route_table {
+    const struct route *rows;
+    size_t n_rows;
+};
+
+#define ROUTE_TABLE(array)                                                                         \
+    {                                                                                              \
+        (array), sizeof(array) / sizeof((array)[0])                                                \
+    }
+
+/* routes_all returns all tables, ended by one without rows. */
+const struct route_table *const *routes_all(void);
+
+/* router_serve answers one request. env must outlive the call. */
+void router_serve(struct env *env, const struct http_request *http, struct http_response *response);

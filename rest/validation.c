@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation on behalf of requests. See validation.h. */
+#include "rest/validation.h"
+
+#include "rest/secrets.h"
+#include "worker/base/mem.h"
+#include "worker/connector.h"
+
+enum err validation_name(struct call *call)
+{
+    const char *given = kvs_get(&call->config, "name");
+    if (!given) {
+        kvs_set(&call->config, "name", call->name);
+        return ERR_OK;
+    }
+    if (strcmp(given, call->name) != 0) {
+        answer_error(call, 400,
+                     "Connector name configuration (%s) doesn't match connector name in the URL "
+                     "(%s)",
+                     given, call->name);
+        return ERR_INVALID;
+    }
+    return ERR_OK;
+}
+
+/* Connect prints the config here as Java prints a map, secrets included; the mask is ours. */
+static void answer_no_class(struct call *call, const struct kvs *config)
+{
+    struct buf map;
+    buf_init(&map);
+    for (size_t i = 0; i < config->n_items; i++) {
+        const struct kv *kv = &config->items[i];
+        const char *value = kv->value ? kv->value : "null";
+        buf_printf(&map, "%s%s=%s", i == 0 ? "" : ", ", kv->key,
+                   kv->value && secret_key(config, kv->key) ? SECRET_MASK : value);
+    }
+    answer_error(call, 400, "Connector config {%s} contains no connector type", buf_text(&map));
+    buf_fini(&map);
+}
+
+enum err validation_run(struct call *call, const struct kvs *config, struct config_result *result)
+{
+    if (!kvs_get(config, "connector.class")) {
+        answer_no_class(call, config);
+        return ERR_INVALID;
+    }
+    struct error error = { ERR_OK, "" };
+    enum err err = connector_validate(&call->env->props, config, result, &error);
+    if (err != ERR_OK) {
+        bool input = err == ERR_NOT_FOUND || err == ERR_INVALID;
+        answer_error(call, input ? 400 : err_http(err), "%s", error.text);
+    }
+    return err;
+}
+
+static void answer_errors(struct call *call, const struct kvs *config,
+                          const struct config_result *result)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_printf(&text,
+               "Connector configuration is invalid and contains the following %zu error(s):\n",
+               config_result_errors(result));
+    for (size_t i = 0; i < result->n_values; i++) {
+        for (size_t j = 0; j < result->values[i].n_errors; j++) {
+            buf_printf(&text, "%s\n", result->values[i].errors[j]);
+        }
+    }
+    buf_add_text(&text, "You can also find the above list of errors at the endpoint "
+                        "`/connector-plugins/{connectorType}/config/validate`");
+    CLEANUP(free_charp) char *shown = secrets_redact(buf_text(&text), config);
+    answer_error(call, 400, "%s", shown);
+    buf_fini(&text);
+}
+
+enum err validation_pass(struct call *call, const struct kvs *config, const char *lost_mask)
+{
+    struct config_result result;
+    config_result_init(&result);
+    enum err err = validation_run(call, config, &result);
+    if (err == ERR_OK && lost_mask) {
+        struct config_value *entry =
+            config_result_add(&result, lost_mask, NULL, kvs_get(config, lost_mask));
+        config_value_error(entry,
+                           "Invalid value %s for configuration %s: the mask of a hidden value "
+                           "stands for the stored one, and nothing is stored: give the value",
+                           SECRET_MASK, lost_mask);
+    }
+    if (err == ERR_OK && config_result_errors(&result) > 0) {
+        answer_errors(call, config, &result);
+        err = ERR_INVALID;
+    }
+    config_result_fini(&result);
+    return err;
+}

@@ -49,7 +49,7 @@ def pytest_runtest_makereport(item, call):
 def _parts(value):
     if hasattr(value, "log_tail"):
         return [value]
-    return getattr(value, "parts", [])
+    return [part for part in getattr(value, "parts", []) if hasattr(part, "log_tail")]
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,8 @@
 #include "rest/secrets.h"
 #include "rest/validation.h"
 #include "rest/views.h"
+#include "worker/base/clock.h"
 #include "worker/base/mem.h"
-
-/* How often a change is computed anew because others changed the config meanwhile. */
-#define MAX_CONFLICTS 20
 
 static enum err get_config(struct call *call)
 {
@@ -51,19 +49,20 @@ static enum err put(struct call *call, const struct kvs *config,
 /* One try with the newest state; ERR_CONFLICT: another change came between. */
 typedef enum err try_fn(struct call *call);
 
+/* Each conflict means that somebody else's change was written, so this ends. */
 static enum err retry_conflicts(struct call *call, try_fn *attempt)
 {
-    for (unsigned i = 0; i < MAX_CONFLICTS; i++) {
-        enum err err = attempt(call);
-        if (err != ERR_CONFLICT) {
-            return err;
-        }
+    enum err err = attempt(call);
+    while (err == ERR_CONFLICT && clock_mono_ms() < call->deadline_ms) {
         call_look(call);
+        err = attempt(call);
     }
-    answer_error(call, 409,
-                 "Cannot complete request momentarily due to stale configuration (typically "
-                 "caused by a concurrent config change)");
-    return ERR_CONFLICT;
+    if (err == ERR_CONFLICT) {
+        answer_error(call, 409,
+                     "Cannot complete request momentarily due to stale configuration (typically "
+                     "caused by a concurrent config change)");
+    }
+    return err;
 }
 
 static enum err check_put(struct call *call)
@@ -86,7 +85,7 @@ static enum err try_put(struct call *call)
     bool restored = !kvs_equal(&config, &call->config);
     enum err err = lost || restored ? validation_pass(call, &config, lost) : ERR_OK;
     if (err == ERR_OK) {
-        err = put(call, &config, stored, restored ? stored->config_offset : -1);
+        err = put(call, &config, stored, stored && restored ? stored->config_offset : -1);
     }
     kvs_fini(&config);
     return err;

@@ -194,6 +194,15 @@ static enum outcome try_once(struct call *call)
     return self ? lead(call) : forward_once(call, url);
 }
 
+static void answer_given_up(struct call *call)
+{
+    if (atomic_load(&call->env->stopping)) {
+        answer_error(call, 500, "Worker is shutting down");
+    } else {
+        answer_error(call, 409, NO_LEADER);
+    }
+}
+
 void forward_or_lead(struct call *call)
 {
     if (!call->may_forward) {
@@ -203,11 +212,7 @@ void forward_or_lead(struct call *call)
     uint64_t pause_ms = FIRST_PAUSE_MS;
     while (try_once(call) == OUTCOME_AGAIN) {
         if (!env_pause(call->env, pause_ms, call->deadline_ms)) {
-            if (atomic_load(&call->env->stopping)) {
-                answer_error(call, 500, "Worker is shutting down");
-            } else {
-                answer_error(call, 409, NO_LEADER);
-            }
+            answer_given_up(call);
             return;
         }
         pause_ms = pause_ms * 2 > MAX_PAUSE_MS ? MAX_PAUSE_MS : pause_ms * 2;

@@ -358,6 +358,7 @@ static bool must_answer_early(struct MHD_Connection *mhd, const struct exchange 
     return exchange->refused == 400 || endless || asks;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is microhttpd's. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url UNUSED,
                                   const char *method, const char *version UNUSED, const char *bytes,
                                   size_t *length, void **context)

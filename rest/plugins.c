@@ -22,14 +22,20 @@ static void add_plugin(cJSON *list, const char *class_name, const char *type, co
 }
 
 /* Full names only; the short ones mean the same classes. */
+static void add_connector(cJSON *list, const struct connector_plugin *plugin)
+{
+    for (const char *const *name = plugin->class_names; *name; name++) {
+        if (name == plugin->class_names || strchr(*name, '.')) {
+            add_plugin(list, *name, connector_type_name(plugin->type), plugin->version);
+        }
+    }
+}
+
 static void add_connectors(cJSON *list, enum connector_type type)
 {
     for (size_t i = 0; connector_plugins()[i]; i++) {
-        const struct connector_plugin *plugin = connector_plugins()[i];
-        for (const char *const *name = plugin->class_names; *name; name++) {
-            if (plugin->type == type && (name == plugin->class_names || strchr(*name, '.'))) {
-                add_plugin(list, *name, connector_type_name(type), plugin->version);
-            }
+        if (connector_plugins()[i]->type == type) {
+            add_connector(list, connector_plugins()[i]);
         }
     }
 }

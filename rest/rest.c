@@ -27,18 +27,26 @@ struct rest {
 };
 
 /* Of the query only what the interface knows is logged: the rest may be anything. */
-static void add_query(struct buf *line, const struct target *target)
+static bool is_known(const char *name)
 {
     static const char *const known[] = { "expand",     "forward",        "includeTasks",
                                          "onlyFailed", "connectorsOnly", "version" };
+    for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+        if (strcmp(name, known[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_query(struct buf *line, const struct target *target)
+{
     char mark = '?';
     for (size_t i = 0; i < target->n_query; i++) {
-        for (size_t k = 0; k < N_ELEMENTS(known); k++) {
-            if (strcmp(target->query[i].name, known[k]) == 0) {
-                buf_printf(line, "%c%s=", mark, known[k]);
-                percent_encode(line, target->query[i].value);
-                mark = '&';
-            }
+        if (is_known(target->query[i].name)) {
+            buf_printf(line, "%c%s=", mark, target->query[i].name);
+            percent_encode(line, target->query[i].value);
+            mark = '&';
         }
     }
 }

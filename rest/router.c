@@ -51,29 +51,39 @@ static bool match_pattern(const char *pattern, struct call *call)
     return i == call->target.n_segments;
 }
 
-/* The route of path and method; ret_allow gets the methods of the path, empty: no such path. */
-static const struct route *find_route(struct call *call, const char *method, struct buf *allow)
+/* What was found for a path. */
+struct matches {
+    const struct route *route; /* of path and method */
+    struct buf allow;          /* methods of the path, empty: no such path */
+    bool get;
+};
+
+static void try_route(struct call *call, const struct route *route, const char *method,
+                      struct matches *matches)
 {
-    const struct route *found = NULL;
-    const char *seen_get = NULL;
+    if (!match_pattern(route->pattern, call)) {
+        return;
+    }
+    if (strcmp(route->method, "GET") == 0) {
+        matches->get = true;
+    } else {
+        buf_printf(&matches->allow, "%s,", route->method);
+    }
+    if (strcmp(route->method, method) == 0) {
+        matches->route = route;
+    }
+}
+
+static void find_route(struct call *call, const char *method, struct matches *matches)
+{
     for (const struct route_table *const *table = routes_all(); *table; table++) {
         for (size_t i = 0; i < (*table)->n_rows; i++) {
-            const struct route *route = &(*table)->rows[i];
-            if (!match_pattern(route->pattern, call)) {
-                continue;
-            }
-            if (strcmp(route->method, "GET") == 0) {
-                seen_get = "GET,HEAD,";
-            } else {
-                buf_printf(allow, "%s,", route->method);
-            }
-            found = strcmp(route->method, method) == 0 ? route : found;
+            try_route(call, &(*table)->rows[i], method, matches);
         }
     }
-    if (seen_get || allow->length > 0) {
-        buf_printf(allow, "%sOPTIONS", seen_get ? seen_get : "");
+    if (matches->get || matches->allow.length > 0) {
+        buf_printf(&matches->allow, "%sOPTIONS", matches->get ? "GET,HEAD," : "");
     }
-    return found;
 }
 
 static void answer_options(struct call *call, const char *allow)
@@ -169,15 +179,16 @@ static void dispatch(struct call *call)
         return;
     }
     const char *method = call->http->method;
-    struct buf allow;
-    buf_init(&allow);
-    call->route = find_route(call, strcmp(method, "HEAD") == 0 ? "GET" : method, &allow);
-    if (allow.length == 0) {
+    struct matches matches = { .route = NULL };
+    buf_init(&matches.allow);
+    find_route(call, strcmp(method, "HEAD") == 0 ? "GET" : method, &matches);
+    call->route = matches.route;
+    if (matches.allow.length == 0) {
         answer_error(call, 404, "HTTP 404 Not Found");
     } else if (strcmp(method, "OPTIONS") == 0) {
-        answer_options(call, buf_text(&allow));
+        answer_options(call, buf_text(&matches.allow));
     } else if (!call->route) {
-        http_response_header(call->response, "Allow", buf_text(&allow));
+        http_response_header(call->response, "Allow", buf_text(&matches.allow));
         answer_error(call, 405, "HTTP 405 Method Not Allowed");
     } else {
         /* The walk left the variables of the last row that matched in part. */
@@ -185,7 +196,7 @@ static void dispatch(struct call *call)
         (void)match_pattern(call->route->pattern, call);
         run_route(call);
     }
-    buf_fini(&allow);
+    buf_fini(&matches.allow);
 }
 
 void router_serve(struct env *env, const struct http_request *http, struct http_response *response)

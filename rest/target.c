@@ -24,14 +24,26 @@ static bool raw_allowed(char c)
     return (unsigned char)c > 0x20 && (unsigned char)c != 0x7F;
 }
 
-static enum err decode_escape(const char *text, size_t length, char *ret_char, struct error *reterr)
+/* Decodes one character at text; ret_used is the number of bytes that it took. */
+static enum err decode_one(const char *text, size_t length, char *ret_char, size_t *ret_used,
+                           struct error *reterr)
 {
+    if (text[0] != '%') {
+        if (!raw_allowed(text[0])) {
+            return error_set(reterr, ERR_INVALID, "Illegal character 0x%02x in the request URI",
+                             (unsigned char)text[0]);
+        }
+        *ret_char = text[0];
+        *ret_used = 1;
+        return ERR_OK;
+    }
     int high = length >= 3 ? hex_digit(text[1]) : -1;
     int low = length >= 3 ? hex_digit(text[2]) : -1;
     if (high < 0 || low < 0) {
         return error_set(reterr, ERR_INVALID, "Bad percent escape in the request URI");
     }
     *ret_char = (char)(high * 16 + low);
+    *ret_used = 3;
     return ERR_OK;
 }
 
@@ -41,21 +53,15 @@ static enum err decode(const char *text, size_t length, bool plus_is_space, char
 {
     CLEANUP(free_charp) char *out = xmalloc(length + 1);
     size_t n = 0;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '%') {
-            enum err err = decode_escape(text + i, length - i, &c, reterr);
-            if (err != ERR_OK) {
-                return err;
-            }
-            i += 2;
-        } else if (!raw_allowed(c)) {
-            return error_set(reterr, ERR_INVALID, "Illegal character 0x%02x in the request URI",
-                             (unsigned char)c);
-        } else if (c == '+' && plus_is_space) {
-            c = ' ';
+    for (size_t i = 0, used = 0; i < length; i += used) {
+        enum err err = decode_one(text + i, length - i, &out[n], &used, reterr);
+        if (err != ERR_OK) {
+            return err;
         }
-        out[n++] = c;
+        if (plus_is_space && text[i] == '+') {
+            out[n] = ' ';
+        }
+        n++;
     }
     out[n] = '\0';
     if (text_has_control(out, n)) {

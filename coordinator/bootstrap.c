@@ -10,6 +10,7 @@
 #include "worker/worker_config.h"
 
 /* Short, so that a stop is not held up for long. */
+#define REACH_MS   1000
 #define TRY_MS     3000
 #define PAUSE_MS   500
 #define LOG_GAP_MS 30000
@@ -73,7 +74,7 @@ static enum err reach_kafka(const struct settings *settings, struct kafka_admin 
     for (;;) {
         char id[128];
         struct error error = { ERR_OK, "" };
-        enum err err = kafka_admin_cluster_id(admin, TRY_MS, id, sizeof(id), &error);
+        enum err err = kafka_admin_cluster_id(admin, REACH_MS, id, sizeof(id), &error);
         if (err == ERR_OK) {
             view_set_kafka_id(view, id);
             log_info(NULL, "KAFKA-REACHED", "bootstrap.servers=%s cluster_id=%s",

@@ -63,12 +63,11 @@ static void on_store_fatal(void *arg, enum err err, const char *text)
 {
     struct cluster *cluster = arg;
     CLEANUP(free_charp)
-    char *line =
-        xasprintf("config.storage.topic=%s status.storage.topic=%s offset.storage.topic=%s cannot "
-                  "be read: %s (%s); allow this worker to read them",
-                  cluster->settings.topics[LOG_TOPIC_CONFIG],
-                  cluster->settings.topics[LOG_TOPIC_STATUS],
-                  cluster->settings.topics[LOG_TOPIC_OFFSET], text, err_text(err));
+    char *line = xasprintf(
+        "config.storage.topic=%s status.storage.topic=%s offset.storage.topic=%s cannot "
+        "be read: %s (%s); allow this worker to read them",
+        cluster->settings.topics[LOG_TOPIC_CONFIG], cluster->settings.topics[LOG_TOPIC_STATUS],
+        cluster->settings.topics[LOG_TOPIC_OFFSET], text, err_text(err));
     fail(cluster, line);
 }
 

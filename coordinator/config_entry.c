@@ -180,6 +180,12 @@ static bool pending_complete(const struct entry *entry, int n_tasks)
     return true;
 }
 
+static struct shared_kvs *take_pending(struct entry *entry, int n)
+{
+    struct numbered *place = entry_number_find(entry, n);
+    return TAKE(place->pending);
+}
+
 void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t config_offset)
 {
     entry->commit_offset = offset;
@@ -189,7 +195,7 @@ void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t conf
         entry->n_tasks = (size_t)n_tasks;
         entry->tasks = xcalloc(entry->n_tasks + 1, sizeof(struct shared_kvs *));
         for (int n = 0; n < n_tasks; n++) {
-            entry->tasks[n] = TAKE(entry_number_find(entry, n)->pending);
+            entry->tasks[n] = take_pending(entry, n);
         }
         entry->committed = true;
         entry->tasks_config_offset = config_offset;

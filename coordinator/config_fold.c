@@ -213,18 +213,20 @@ static char *text_member(const cJSON *value, const char *key)
 
 static bool fold_leader(const struct folding *in)
 {
-    leader_record_fini(&in->state->leader);
-    in->state->changed = true;
-    if (!in->value) {
-        return true;
+    if (in->value && !json_string(in->value, "worker_id")) {
+        return false;
     }
-    in->state->leader = (struct leader_record){
-        .worker_id = text_member(in->value, "worker_id"),
-        .url = text_member(in->value, "url"),
-        .instance = text_member(in->value, "instance"),
-        .offset = in->offset,
-    };
-    return in->state->leader.worker_id != NULL;
+    leader_record_fini(&in->state->leader);
+    if (in->value) {
+        in->state->leader = (struct leader_record){
+            .worker_id = text_member(in->value, "worker_id"),
+            .url = text_member(in->value, "url"),
+            .instance = text_member(in->value, "instance"),
+            .offset = in->offset,
+        };
+    }
+    in->state->changed = true;
+    return true;
 }
 
 static int retirement_compare(const struct retirement *retirement, const char *name, const char *id)

@@ -221,13 +221,21 @@ void core_reconcile(struct core *core, uint64_t now_ms, struct decisions *ret_de
     }
 }
 
+static bool is_in(int slot, const int32_t *slots, size_t n_slots)
+{
+    for (size_t i = 0; i < n_slots; i++) {
+        if (slots[i] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slots)
 {
     for (size_t i = 0; i < core->n_own; i++) {
-        for (size_t s = 0; s < n_slots && own_has_thread(core->own[i]); s++) {
-            if (core->own[i]->slot == slots[s]) {
-                return false;
-            }
+        if (own_has_thread(core->own[i]) && is_in(core->own[i]->slot, slots, n_slots)) {
+            return false;
         }
     }
     return true;

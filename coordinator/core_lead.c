@@ -3,10 +3,9 @@
  * The leader's duty to expand connectors into task configs, and the frame of its other duties.
  * What it remembers (failures, what was tried) is only its own: a new leader tries again.
  */
-#include "coordinator/core_private.h"
-
 #include <strings.h>
 
+#include "coordinator/core_private.h"
 #include "worker/base/mem.h"
 
 #define TOO_MANY_TASKS                                                                             \
@@ -134,12 +133,20 @@ static bool set_outdated(const struct connector_state *connector)
            connector->tasks_config_offset != connector->config_offset;
 }
 
+/* Forgets a failure, so that what comes next is tried afresh. */
+static void forget_failure(struct lead *lead)
+{
+    free(lead->failure);
+    lead->failure = NULL;
+    lead->tried = false;
+}
+
 static bool expand_due(struct lead *lead, const struct connector_state *connector, uint64_t now_ms,
                        uint64_t *wake_ms)
 {
     if (connector->target == TARGET_PAUSED && connector->n_tasks == 0) {
         if (lead->forced || lead->tried_config != connector->config_offset) {
-            free(TAKE(lead->failure)); /* of another life or another config */
+            forget_failure(lead); /* of another life or another config */
         }
         lead->forced = false;
         return false; /* made paused: its tasks come with the first resume, as in Connect */
@@ -254,8 +261,7 @@ static void lead_connector(struct core *core, struct lead *lead,
         lead->restart_seen = connector->restart.offset;
     }
     if (connector->target == TARGET_STOPPED) {
-        free(TAKE(lead->failure));
-        lead->tried = false;
+        forget_failure(lead);
         lead->forced = false;
         if (connector->n_tasks > 0 || connector->inconsistent) {
             record_tasks(out, connector->name, NULL, 0, connector->config_offset);

@@ -17,6 +17,15 @@ struct board {
     bool unowned; /* some slot has no owner: the group is changing */
 };
 
+static void board_own(struct board *board, const struct member *member, int number, int n_slots)
+{
+    for (size_t i = 0; i < member->n_slots; i++) {
+        if (member->slots[i] >= 0 && member->slots[i] < n_slots) {
+            board->slot_owner[member->slots[i]] = number;
+        }
+    }
+}
+
 static void board_slots(struct board *board, const struct core *core)
 {
     int n_slots = core->options.n_slots;
@@ -25,12 +34,7 @@ static void board_slots(struct board *board, const struct core *core)
         board->slot_owner[slot] = -1;
     }
     for (size_t i = 0; i < core->n_members; i++) {
-        const struct member *member = &core->members[i];
-        for (size_t s = 0; s < member->n_slots; s++) {
-            if (member->slots[s] >= 0 && member->slots[s] < n_slots) {
-                board->slot_owner[member->slots[s]] = (int)i;
-            }
-        }
+        board_own(board, &core->members[i], (int)i, n_slots);
     }
     for (int slot = 0; slot < n_slots; slot++) {
         board->unowned = board->unowned || board->slot_owner[slot] < 0;
@@ -49,9 +53,8 @@ static bool takes_part(const struct core *core, const struct connector_state *co
 static bool settled(const struct core *core, const struct board *board,
                     const struct task_state *task)
 {
-    int owner = task->slot >= 0 && task->slot < core->options.n_slots
-                    ? board->slot_owner[task->slot]
-                    : -1;
+    int owner =
+        task->slot >= 0 && task->slot < core->options.n_slots ? board->slot_owner[task->slot] : -1;
     const struct status *status = task->status;
     return owner >= 0 && status &&
            (status->state == STATE_RUNNING || status->state == STATE_PAUSED) &&

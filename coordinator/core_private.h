@@ -18,11 +18,11 @@
 #define CORE_EXPAND_MAX_MS 60000
 /* Retry of retirements, how many run at once, and how long a new connector of the same name waits
  * for them. */
-#define CORE_RETIRE_MIN_MS   1000
-#define CORE_RETIRE_MAX_MS   60000
-#define CORE_RETIRE_AT_ONCE  8
-#define CORE_RECREATED_MS    10000
-#define CORE_NEVER_MS        UINT64_MAX
+#define CORE_RETIRE_MIN_MS  1000
+#define CORE_RETIRE_MAX_MS  60000
+#define CORE_RETIRE_AT_ONCE 8
+#define CORE_RECREATED_MS   10000
+#define CORE_NEVER_MS       UINT64_MAX
 
 /* What was last written under one status key. */
 struct sent {
@@ -55,13 +55,13 @@ struct own_task {
     char *key; /* in core->own_index */
     char *connector;
     int task;
-    enum own_state state; /* changed by own_set_state only */
-    uint64_t incarnation; /* of the newest start; 0: never started */
-    int slot;             /* that it was last wanted in */
-    bool paused;          /* last asked for */
-    bool restarting;      /* by a request: RESTARTING is shown until it runs */
-    bool release;         /* failed, and ACTION_STOP_TASK is still to be asked for */
-    struct connector_state *from;   /* what it was started with */
+    enum own_state state;              /* changed by own_set_state only */
+    uint64_t incarnation;              /* of the newest start; 0: never started */
+    int slot;                          /* that it was last wanted in */
+    bool paused;                       /* last asked for */
+    bool restarting;                   /* by a request: RESTARTING is shown until it runs */
+    bool release;                      /* failed, and ACTION_STOP_TASK is still to be asked for */
+    struct connector_state *from;      /* what it was started with */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */
     int64_t restart_seen;              /* newest requests that were acted on */
     int64_t restart_failed_seen;
@@ -97,7 +97,7 @@ struct lead {
 struct retire {
     char *name;
     char *id;
-    uint64_t first_ms; /* when this leader saw it first */
+    uint64_t first_ms;     /* when this leader saw it first */
     uint64_t recreated_ms; /* when it first saw a new connector of that name; 0: not yet */
     uint64_t incarnation;  /* of a try under way; 0: none */
     uint64_t retry_ms;
@@ -132,8 +132,8 @@ struct core {
     size_t n_leads;
     struct retire *retires; /* sorted as in the snapshot */
     size_t n_retires;
-    struct snapshot *leads_of;    /* snapshot that leads and retires match */
-    uint64_t skew_since_ms;       /* CORE_NEVER_MS: loads are even */
+    struct snapshot *leads_of; /* snapshot that leads and retires match */
+    uint64_t skew_since_ms;    /* CORE_NEVER_MS: loads are even */
 };
 
 /* core_wake lowers *wake_ms to at_ms. */
@@ -157,8 +157,8 @@ void own_set_state(struct own_task *own, enum own_state state);
 /* core_tasks decides about own tasks. */
 void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out);
 
-/* sent_due tells whether a status has to be written so that `seen` becomes what is wanted, and notes
- * it as written; else it lowers *wake_ms if that has to be looked at again. */
+/* sent_due tells whether a status has to be written so that `seen` becomes what is wanted, and
+ * notes it as written; else it lowers *wake_ms if that has to be looked at again. */
 bool sent_due(const struct core *core, struct sent *sent, const struct status *seen,
               const struct status_fields *want, uint64_t now_ms, uint64_t *wake_ms);
 /* core_own_statuses writes what own tasks have to say, and forgets entries that have said all. */

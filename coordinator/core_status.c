@@ -272,7 +272,8 @@ void core_lead_statuses(struct core *core, uint64_t now_ms, struct decisions *ou
         clean_extras(core, lead, connector, now_ms, out);
         clean_orphans(core, lead, connector, now_ms, out);
         if (connector->n_extra_statuses == 0 && lead->n_tasks > connector->n_tasks) {
-            free(TAKE(lead->tasks));
+            free(lead->tasks);
+            lead->tasks = NULL;
             lead->n_tasks = 0;
         }
     }

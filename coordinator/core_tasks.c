@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decides about the tasks of this worker: which to start, stop, pause, resume, restart. A task is
- * wanted here when its slot is claimed here, its set is committed, its connector has a config and is
- * not STOPPED. A start waits for the old owner to say that it has stopped, if that one lives.
+ * wanted here when its slot is claimed here, its set is committed, its connector has a config and
+ * is not STOPPED. A start waits for the old owner to say that it has stopped, if that one lives.
  */
 #include "coordinator/core_private.h"
 #include "worker/base/log.h"
@@ -135,26 +135,38 @@ void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event 
     }
 }
 
-/* Marks the tasks that are to run here. */
+/* Marks the tasks of one connector that are to run here. */
+static void mark_connector(struct core *core, const struct connector_state *connector)
+{
+    if (!connector->has_config || !connector->committed || connector->inconsistent ||
+        connector->target == TARGET_STOPPED) {
+        return;
+    }
+    for (size_t n = 0; n < connector->n_tasks; n++) {
+        int slot = connector->tasks[n].slot;
+        if (slot >= 0 && slot < core->options.n_slots && core->claimed[slot]) {
+            struct own_task *own = core_own(core, connector->name, (int)n, true);
+            own->now = connector;
+            own->slot = slot;
+        }
+    }
+}
+
 static void mark_wanted(struct core *core)
 {
     for (size_t i = 0; i < core->n_own; i++) {
         core->own[i]->now = NULL;
     }
     for (size_t i = 0; i < core->snapshot->n_connectors && !core->draining; i++) {
-        const struct connector_state *connector = core->snapshot->connectors[i];
-        if (!connector->has_config || !connector->committed || connector->inconsistent ||
-            connector->target == TARGET_STOPPED) {
-            continue;
-        }
-        for (size_t n = 0; n < connector->n_tasks; n++) {
-            int slot = connector->tasks[n].slot;
-            if (slot >= 0 && slot < core->options.n_slots && core->claimed[slot]) {
-                struct own_task *own = core_own(core, connector->name, (int)n, true);
-                own->now = connector;
-                own->slot = slot;
-            }
-        }
+        mark_connector(core, core->snapshot->connectors[i]);
+    }
+}
+
+static void note_stale(struct core *core, const char *connector, int task,
+                       const struct status *status)
+{
+    if (core_active(status) && core_is_me(core, status->worker_id)) {
+        (void)core_own(core, connector, task, true);
     }
 }
 
@@ -165,16 +177,11 @@ static void find_stale(struct core *core)
     for (size_t i = 0; i < core->snapshot->n_connectors; i++) {
         const struct connector_state *connector = core->snapshot->connectors[i];
         for (size_t n = 0; n < connector->n_tasks; n++) {
-            const struct status *status = connector->tasks[n].status;
-            if (core_active(status) && core_is_me(core, status->worker_id)) {
-                (void)core_own(core, connector->name, (int)n, true);
-            }
+            note_stale(core, connector->name, (int)n, connector->tasks[n].status);
         }
         for (size_t n = 0; n < connector->n_extra_statuses; n++) {
             const struct extra_status *extra = &connector->extra_statuses[n];
-            if (core_active(extra->status) && core_is_me(core, extra->status->worker_id)) {
-                (void)core_own(core, connector->name, extra->task, true);
-            }
+            note_stale(core, connector->name, extra->task, extra->status);
         }
     }
 }

@@ -133,7 +133,7 @@ static bool open_log(struct store *store)
     return false;
 }
 
-/* The end of a history that is empty, or ends in markers of transactions, comes without a record. */
+/* The end of a history that is empty, or ends in a transaction's marker, comes without a record. */
 static bool note_caught_up(struct store *store)
 {
     if (!topic_log_caught_up(store->log)) {

@@ -135,8 +135,8 @@ static void expect_starts(struct sim *sim, const char *what, int task, unsigned 
         for (int n = 0; n < (int)connector->n_tasks && !(bad && bad[0] == 'a'); n++) {
             unsigned expected = task < 0 || task == n ? n_starts : 0;
             if (sim->n_starts[c][n] != expected) {
-                sim_fail(sim, "%s: %s-%d was started %u times instead of %u", what,
-                         connector->name, n, sim->n_starts[c][n], expected);
+                sim_fail(sim, "%s: %s-%d was started %u times instead of %u", what, connector->name,
+                         n, sim->n_starts[c][n], expected);
             }
         }
     }
@@ -150,8 +150,8 @@ static void check_requests(struct sim *sim)
     expect_starts(sim, "identical config", -1, 0);
     request_all(sim, (struct sim_op){ .kind = SIM_OP_RESTART });
     expect_starts(sim, "restart of the connector alone", -1, 0);
-    request_all(sim, (struct sim_op){
-                         .kind = SIM_OP_RESTART, .include_tasks = true, .only_failed = true });
+    request_all(
+        sim, (struct sim_op){ .kind = SIM_OP_RESTART, .include_tasks = true, .only_failed = true });
     expect_starts(sim, "restart of failed tasks", -1, 0);
     request_all(sim, (struct sim_op){ .kind = SIM_OP_RESTART_TASK, .task = 0 });
     expect_starts(sim, "restart of task 0", 0, 1);

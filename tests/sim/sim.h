@@ -66,11 +66,13 @@ struct vtask {
     uint64_t incarnation;
     int connector;
     int task;
-    bool announced; /* it has said once that it runs */
+    bool announced;   /* it has said once that it runs */
+    unsigned n_joins; /* of its worker when it was started: the membership it belongs to */
     bool pause_wanted;
+    uint64_t stop_ms;  /* when it was asked to stop */
     uint64_t event_ms; /* when the present change is over; SIM_NEVER: none */
     uint64_t fail_ms;
-    char label[16];    /* "x" of its task config at the start */
+    char label[16]; /* "x" of its task config at the start */
 };
 
 /* A retirement under way. */
@@ -125,7 +127,8 @@ struct sim_worker {
     uint64_t lag_ms[SIM_PARTITIONS];
     uint64_t lost_ms; /* when it notices that its session is over; SIM_NEVER */
     uint64_t drain_ms;
-    int member;       /* -1: none */
+    int member; /* -1: none */
+    unsigned n_joins;
     uint64_t join_ms; /* SIM_NEVER: not waiting to join */
     uint64_t describe_ms;
     bool slots[SIM_SLOTS];
@@ -183,7 +186,7 @@ struct sim {
     struct sim_worker workers[SIM_WORKERS];
     struct vtask vtasks[SIM_VTASKS];
     struct vretire vretires[SIM_VTASKS];
-    uint64_t epoch; /* of the newest transactional writer */
+    uint64_t epoch;    /* of the newest transactional writer */
     uint64_t quiet_ms; /* since when nothing random happens; SIM_NEVER */
     unsigned n_labels;
     unsigned n_starts[SIM_CONNECTORS][SIM_TASKS];
@@ -256,6 +259,9 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
 void sim_check_retire(struct sim *sim, const struct sim_worker *worker, int connector);
 void sim_check_step(struct sim *sim);
 void sim_check_rest(struct sim *sim);
+/* sim_is_zombie tells whether a thread is one that nobody waits for any more: its membership is
+ * over, or it takes longer to stop than the hand-over may take. Sessions fence those. */
+bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask);
 /* sim_worker_wants tells by the worker's own snapshot and claims whether it has to run a task. */
 bool sim_worker_wants(const struct sim_worker *worker, int connector, int task);
 

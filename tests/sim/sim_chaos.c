@@ -16,9 +16,9 @@ bool sim_request(struct sim *sim, const struct sim_op *op)
 static void random_request(struct sim *sim)
 {
     static const enum sim_op_kind kinds[] = {
-        SIM_OP_CREATE, SIM_OP_CREATE,  SIM_OP_CREATE,  SIM_OP_PUT,    SIM_OP_PUT,
-        SIM_OP_DELETE, SIM_OP_TARGET,  SIM_OP_TARGET,  SIM_OP_TARGET, SIM_OP_SAME_PUT,
-        SIM_OP_RESTART, SIM_OP_RESTART_TASK,
+        SIM_OP_CREATE, SIM_OP_CREATE,   SIM_OP_CREATE,  SIM_OP_PUT,
+        SIM_OP_PUT,    SIM_OP_DELETE,   SIM_OP_TARGET,  SIM_OP_TARGET,
+        SIM_OP_TARGET, SIM_OP_SAME_PUT, SIM_OP_RESTART, SIM_OP_RESTART_TASK,
     };
     struct sim_op op = {
         .kind = kinds[random_below(&sim->random, N_ELEMENTS(kinds))],
@@ -30,8 +30,7 @@ static void random_request(struct sim *sim)
         .task = (int)random_below(&sim->random, SIM_TASKS),
     };
     bool usual = op.kind == SIM_OP_CREATE ? sim_chance(sim, 70) : sim_chance(sim, 45);
-    op.target = usual ? TARGET_STARTED
-                      : (sim_chance(sim, 60) ? TARGET_PAUSED : TARGET_STOPPED);
+    op.target = usual ? TARGET_STARTED : (sim_chance(sim, 60) ? TARGET_PAUSED : TARGET_STOPPED);
     (void)sim_request(sim, &op);
 }
 

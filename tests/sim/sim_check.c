@@ -44,6 +44,32 @@ static bool has_unread_status(const struct sim *sim, const struct sim_worker *wo
     return false;
 }
 
+/* True when the newest record of the task says that this worker runs it; a late one of a worker
+ * that was put out of the group may hide that for a moment. */
+static bool is_shown(const struct sim *sim, const struct sim_worker *worker,
+                     const struct vtask *vtask)
+{
+    char key[64];
+    (void)snprintf(key, sizeof(key), "status-task-c%d-%d", vtask->connector, vtask->task);
+    for (unsigned p = 1; p < SIM_PARTITIONS; p++) {
+        const struct sim_partition *partition = &sim->partitions[p];
+        for (size_t i = partition->n_records; i > 0; i--) {
+            const struct sim_record *record = &partition->records[i - 1];
+            if (strcmp(record->key, key) == 0) {
+                return record->value && strstr(record->value, worker->id);
+            }
+        }
+    }
+    return false;
+}
+
+bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask)
+{
+    const struct sim_worker *worker = &sim->workers[vtask->worker];
+    return !sim_group_has(sim, worker) || worker->n_joins != vtask->n_joins ||
+           (vtask->state == VTASK_STOPPING && sim->now_ms >= vtask->stop_ms + SIM_HANDOVER);
+}
+
 void sim_check_start(struct sim *sim, const struct sim_worker *worker, int connector, int task)
 {
     for (int i = 0; i < SIM_VTASKS; i++) {
@@ -59,13 +85,15 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         char name[16];
         (void)snprintf(name, sizeof(name), "c%d", connector);
         int slot = snapshot_find(worker->snapshot, name)->tasks[task].slot;
-        bool dead = !sim_group_has(sim, owner);
+        bool dead = sim_is_zombie(sim, old);
         bool waited = sim->now_ms >= worker->wanted_since[connector][task] + SIM_HANDOVER;
-        bool forced = sim->group.forced_ms[slot] > 0 &&
-                      sim->now_ms < sim->group.forced_ms[slot] + 3000;
+        bool forced =
+            sim->group.forced_ms[slot] > 0 && sim->now_ms < sim->group.forced_ms[slot] + 3000;
         /* A placement was under way when slots changed hands: nobody could know of the thread. */
         bool crossed = !old->announced && sim->now_ms < sim->group.assigned_ms + 300;
-        if (!dead && !waited && !forced && !crossed &&
+        /* It was cut off before it could say that it runs the task. */
+        bool hidden = owner->cut && !is_shown(sim, owner, old);
+        if (!dead && !waited && !forced && !crossed && !hidden &&
             !has_unread_status(sim, worker, connector, task)) {
             sim_fail(sim, "%s starts c%d-%d while %s, which lives, still has a thread for it",
                      worker->id, connector, task, owner->id);
@@ -85,7 +113,7 @@ void sim_check_retire(struct sim *sim, const struct sim_worker *worker, int conn
         const struct sim_worker *owner = &sim->workers[vtask->worker];
         /* One that lags so much that it has not read the deletion is taken over by session. */
         bool behind = owner->position[0] < sim->partitions[0].n_records;
-        if (sim_group_has(sim, owner) && !behind &&
+        if (!sim_is_zombie(sim, vtask) && !behind && is_shown(sim, owner, vtask) &&
             !has_unread_status(sim, worker, connector, vtask->task)) {
             sim_fail(sim, "c%d is retired while %s has a thread of it", connector, owner->id);
         }
@@ -218,8 +246,8 @@ static void check_connector(struct sim *sim, const struct connector_state *conne
         !(either && status_is(connector->status, STATE_FAILED, leader->id))) {
         sim_fail(sim, "connector %s: status %s by %s instead of %s by %s", connector->name,
                  connector->status ? run_state_name(connector->status->state) : "none",
-                 connector->status ? connector->status->worker_id : "nobody",
-                 run_state_name(state), leader->id);
+                 connector->status ? connector->status->worker_id : "nobody", run_state_name(state),
+                 leader->id);
     }
     if (n_tasks >= 0 && connector->n_tasks != (size_t)n_tasks) {
         sim_fail(sim, "connector %s has %zu tasks instead of %d", connector->name,

@@ -46,6 +46,7 @@ void sim_group_join(struct sim *sim, struct sim_worker *worker)
                 .beat_ms = sim->now_ms,
             };
             worker->member = i;
+            worker->n_joins++;
             sim->group.dirty = true;
             sim_trace(sim, "%s joins as member %d", worker->id, i);
             return;
@@ -157,8 +158,8 @@ static void begin_revoke(struct sim *sim)
     group->state = SIM_GROUP_REVOKING;
     group->step_ms = sim->now_ms + SIM_REVOKE_MS;
     for (int i = 0; i < SIM_MEMBERS; i++) {
-        struct sim_worker *worker = group->members[i].used ? worker_of(sim, &group->members[i])
-                                                           : NULL;
+        struct sim_worker *worker =
+            group->members[i].used ? worker_of(sim, &group->members[i]) : NULL;
         if (!worker) {
             continue;
         }
@@ -189,8 +190,8 @@ void sim_group_tell(struct sim *sim, struct sim_worker *worker)
 {
     const struct sim_group *group = &sim->group;
     for (int slot = 0; slot < SIM_SLOTS; slot++) {
-        worker->slots[slot] = group->owner[slot] == worker->member &&
-                              !group->members[worker->member].revoking[slot];
+        worker->slots[slot] =
+            group->owner[slot] == worker->member && !group->members[worker->member].revoking[slot];
     }
     core_set_generation(worker->core, group->generation);
     sim_worker_set_slots(sim, worker);
@@ -218,8 +219,8 @@ static void assign(struct sim *sim)
     group->step_ms = SIM_NEVER;
     group->assigned_ms = sim->now_ms;
     for (int i = 0; i < SIM_MEMBERS; i++) {
-        struct sim_worker *worker = group->members[i].used ? worker_of(sim, &group->members[i])
-                                                           : NULL;
+        struct sim_worker *worker =
+            group->members[i].used ? worker_of(sim, &group->members[i]) : NULL;
         if (!worker || worker->cut || worker->member != i) {
             continue;
         }
@@ -239,8 +240,7 @@ void sim_group_step(struct sim *sim)
     if (group->state == SIM_GROUP_JOINING && sim->now_ms >= group->step_ms && all_answer(sim)) {
         begin_revoke(sim);
     }
-    if (group->state == SIM_GROUP_REVOKING &&
-        (sim->now_ms >= group->step_ms || revoke_done(sim))) {
+    if (group->state == SIM_GROUP_REVOKING && (sim->now_ms >= group->step_ms || revoke_done(sim))) {
         assign(sim);
     }
 }

@@ -74,8 +74,7 @@ uint64_t sim_deliver_next(const struct sim *sim, const struct sim_worker *worker
     for (unsigned p = 0; p < SIM_PARTITIONS && worker->up && !worker->cut; p++) {
         const struct sim_partition *partition = &sim->partitions[p];
         if (worker->position[p] < partition->n_records) {
-            sim_min(&next,
-                          partition->records[worker->position[p]].at_ms + worker->lag_ms[p]);
+            sim_min(&next, partition->records[worker->position[p]].at_ms + worker->lag_ms[p]);
         }
     }
     return next;

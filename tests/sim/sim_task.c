@@ -44,6 +44,7 @@ void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct act
         .incarnation = action->incarnation,
         .connector = connector,
         .task = action->task,
+        .n_joins = worker->n_joins,
         .pause_wanted = action->paused,
         .event_ms = sim->now_ms + sim_between(sim, 1, 80),
         .fail_ms = chaotic(sim) && sim_chance(sim, 10) ? sim->now_ms + sim_between(sim, 1, 9000)
@@ -67,6 +68,7 @@ void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct ac
               vtask->task, (unsigned long long)action->incarnation);
     if (action->kind == ACTION_STOP_TASK) {
         vtask->state = VTASK_STOPPING;
+        vtask->stop_ms = sim->now_ms;
         vtask->fail_ms = SIM_NEVER;
         bool slow = chaotic(sim) && sim_chance(sim, 5);
         vtask->event_ms = sim->now_ms + sim_between(sim, 1, slow ? 3000 : 200);

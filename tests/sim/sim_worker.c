@@ -150,10 +150,8 @@ static void perform(struct sim *sim, struct sim_worker *worker)
     struct out_records *box = &worker->outbox;
     const struct out_records *statuses = &decisions.statuses;
     if (statuses->n_items > 0) {
-        box->items =
-            xrealloc(box->items, (box->n_items + statuses->n_items) * sizeof(*box->items));
-        memcpy(&box->items[box->n_items], statuses->items,
-               statuses->n_items * sizeof(*box->items));
+        box->items = xrealloc(box->items, (box->n_items + statuses->n_items) * sizeof(*box->items));
+        memcpy(&box->items[box->n_items], statuses->items, statuses->n_items * sizeof(*box->items));
         box->n_items += statuses->n_items;
         box->size = box->n_items;
         decisions.statuses.n_items = 0; /* their texts are the outbox's now */

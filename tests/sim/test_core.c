@@ -6,7 +6,11 @@
 #include "tests/sim/sim.h"
 #include "tests/support/unit.h"
 
+#ifdef SLUICE_SANITIZED
+#define DEFAULT_SEEDS 300
+#else
 #define DEFAULT_SEEDS 2000
+#endif
 
 static struct sim_options options_of(uint64_t seed)
 {

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of the herder on its threads, in a world of fakes: who leads, how tasks are handed over,
+ * how it drains, what it does in trouble.
+ *
+ * fakes: world world_node
+ */
+#include <sched.h>
+
+#include "coordinator/cluster.h"
+#include "tests/fakes/world_node.h"
+#include "tests/support/unit.h"
+#include "worker/base/clock.h"
+#include "worker/base/mem.h"
+#include "worker/base/thread.h"
+
+#define PATIENCE_MS 10000
+
+struct racer {
+    struct thread thread;
+    struct node *node;
+    enum err err;
+};
+
+static void *racer_main(void *arg)
+{
+    struct racer *racer = arg;
+    racer->err = node_create(racer->node, "c");
+    return NULL;
+}
+
+static void test_follower_knows_the_leader_and_refuses_changes(void **state UNUSED)
+{
+    struct node leader;
+    struct node follower;
+    node_start(&leader, "a:1");
+    node_assign(&leader, 4, WORLD_SLOTS);
+    node_assert_leads(&leader);
+    node_start(&follower, "b:1");
+    node_assign(&follower, 0, 4);
+    node_tell_members(&follower, &follower, &leader, 4);
+    char url[256];
+    bool self = true;
+    assert_int_equal(cluster_wait_leader(follower.cluster, clock_mono_ms() + PATIENCE_MS, url,
+                                         sizeof(url), &self),
+                     ERR_OK);
+    assert_string_equal(url, "http://a:1");
+    assert_false(self);
+    assert_int_equal(node_create(&follower, "c"), ERR_NOT_LEADER);
+    node_free(&follower);
+    node_free(&leader);
+}
+
+static void test_leader_that_left_is_not_named(void **state UNUSED)
+{
+    struct node leader;
+    struct node follower;
+    node_start_alone(&leader, "a:1");
+    node_start(&follower, "b:1");
+    node_tell_members(&follower, &follower, NULL, 4);
+    char url[256];
+    bool self = true;
+    assert_int_equal(
+        cluster_wait_leader(follower.cluster, clock_mono_ms() + 50, url, sizeof(url), &self),
+        ERR_TIMEOUT);
+    node_free(&follower);
+    node_free(&leader);
+}
+
+static void test_leading_moves_with_the_last_slot(void **state UNUSED)
+{
+    struct node old;
+    struct node next;
+    node_start_alone(&old, "a:1");
+    assert_int_equal(node_create(&old, "c"), ERR_OK);
+    node_wait_running(&old, 3);
+    node_start(&next, "b:1");
+    node_revoke(&old, 0, WORLD_SLOTS, false);
+    assert_int_equal(node_create(&old, "d"), ERR_NOT_LEADER);
+    node_assign(&next, 0, WORLD_SLOTS);
+    node_tell_members(&next, &old, &next, 0);
+    node_assert_leads(&next);
+    assert_int_equal(node_create(&next, "d"), ERR_OK);
+    node_wait_running(&next, 6);
+    node_free(&next);
+    node_free(&old);
+}
+
+static void test_losing_the_last_slot_answers_who_waits(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    lock_take(&world.lock);
+    world.writer_blocked = true;
+    lock_drop(&world.lock);
+    struct racer racers[3];
+    for (size_t i = 0; i < N_ELEMENTS(racers); i++) {
+        racers[i] = (struct racer){ .node = &node, .err = ERR_INTERNAL };
+        thread_start(&racers[i].thread, "racer", racer_main, &racers[i]);
+    }
+    node_revoke(&node, 0, WORLD_SLOTS, true);
+    lock_take(&world.lock);
+    world.writer_blocked = false;
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+    size_t n_ok = 0;
+    for (size_t i = 0; i < N_ELEMENTS(racers); i++) {
+        thread_join(&racers[i].thread);
+        n_ok += racers[i].err == ERR_OK ? 1 : 0;
+        assert_true(racers[i].err == ERR_OK || racers[i].err == ERR_NOT_LEADER);
+    }
+    assert_true(n_ok <= 1); /* the one that was being written */
+    node_free(&node);
+}
+
+static void test_fenced_leader_fences_back_while_it_holds_the_slot(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    lock_take(&world.lock);
+    world.writer_epoch++; /* another writer */
+    lock_drop(&world.lock);
+    assert_int_equal(node_create(&node, "c"), ERR_NOT_LEADER);
+    node_assert_leads(&node);
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    assert_int_equal(world.n_inits, 2);
+    node_free(&node);
+}
+
+static void test_failed_write_is_told_and_nothing_is_there(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    lock_take(&world.lock);
+    world.commit_error = ERR_TIMEOUT;
+    lock_drop(&world.lock);
+    struct cluster_reply reply;
+    struct error error;
+    assert_int_equal(node_change(&node, CHANGE_CREATE, "c", &reply, &error), ERR_IO);
+    assert_string_equal(error.text, "Failed to write to config topic; this may be due to a "
+                                    "transient error and the request can be safely retried");
+    node_assert_leads(&node);
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    node_free(&node);
+}
+
+struct revoker {
+    struct thread thread;
+    struct node *node;
+    bool done; /* under the world's lock */
+};
+
+static void *revoker_main(void *arg)
+{
+    struct revoker *revoker = arg;
+    node_revoke(revoker->node, 0, WORLD_SLOTS - 1, false); /* the last one stays: it leads on */
+    lock_take(&world.lock);
+    revoker->done = true;
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+    return NULL;
+}
+
+static bool one_asked_to_stop(void *arg)
+{
+    const struct runner *runner = arg;
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        if (runner->tasks[i].deadline_ms > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_revocation_waits_for_the_tasks(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    for (int task = 0; task < 3; task++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "status-task-c-%d", task);
+        world_wait_record(key, "\"RUNNING\"");
+    }
+    struct runner *runner = node_runner(&node);
+    lock_take(&world.lock);
+    runner->hold_stops = true;
+    lock_drop(&world.lock);
+    struct revoker revoker = { .node = &node };
+    thread_start(&revoker.thread, "revoker", revoker_main, &revoker);
+    world_wait(one_asked_to_stop, runner);
+    /* When this has its answer, the herder has long been through with the revocation's op. */
+    assert_int_equal(node_create(&node, "d"), ERR_OK);
+    lock_take(&world.lock);
+    bool early = revoker.done;
+    runner->hold_stops = false;
+    lock_drop(&world.lock);
+    assert_false(early);
+    for (size_t i = 0; i < 3; i++) {
+        if (runner->tasks[i].deadline_ms > 0) {
+            runner_tell(runner, TASK_EVENT_STOPPED, runner->tasks[i].incarnation);
+        }
+    }
+    thread_join(&revoker.thread);
+    node_free(&node);
+}
+
+static void test_drain_stops_tasks_says_so_and_leaves(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    node_wait_running(&node, 3);
+    world_wait_record("status-task-c-2", "\"RUNNING\"");
+    uint64_t begin = clock_mono_ms();
+    cluster_drain(node.cluster);
+    assert_true(clock_mono_ms() - begin < 4000);
+    assert_true(node_group(&node)->left);
+    node_wait_running(&node, 0);
+    world_wait_record("status-task-c-2", "\"UNASSIGNED\"");
+    char stage[256];
+    int64_t since;
+    assert_int_equal(cluster_health(node.cluster, stage, sizeof(stage), &since), CLUSTER_DRAINING);
+    assert_int_equal(node_create(&node, "d"), ERR_NOT_LEADER);
+    node_free(&node);
+}
+
+static void test_lost_group_is_unhealthy_until_it_comes_back(void **state UNUSED)
+{
+    char stage[256];
+    struct node node;
+    node_start_alone(&node, "a:1");
+    node_wait_phase(&node, CLUSTER_READY, stage, sizeof(stage));
+    node_revoke(&node, 0, WORLD_SLOTS, true);
+    node_wait_phase(&node, CLUSTER_UNHEALTHY, stage, sizeof(stage));
+    assert_string_equal(stage,
+                        "polling the group coordinator for up to 1000ms or until interrupted");
+    node_assign(&node, 0, WORLD_SLOTS);
+    node_wait_phase(&node, CLUSTER_READY, stage, sizeof(stage));
+    node_assert_leads(&node);
+    node_free(&node);
+}
+
+static void test_second_worker_with_one_url_gives_up_and_the_first_stays(void **state UNUSED)
+{
+    struct node elder;
+    struct node newcomer;
+    node_start_alone(&elder, "a:1");
+    int64_t start = clock_wall_ms();
+    while (clock_wall_ms() == start) {
+        (void)sched_yield(); /* who is older shows in the millisecond of the start */
+    }
+    node_start(&newcomer, "a:1");
+    node_tell_members(&elder, &elder, &newcomer, 4);
+    node_tell_members(&newcomer, &elder, &newcomer, 4);
+    node_wait_fatal(&newcomer);
+    assert_non_null(strstr(newcomer.fatal, "rest.advertised.host.name"));
+    assert_non_null(strstr(newcomer.fatal, "a:1"));
+    assert_string_equal(elder.fatal, "");
+    node_free(&newcomer);
+    node_free(&elder);
+}
+
+static int begin(void **state UNUSED)
+{
+    world_begin();
+    return 0;
+}
+
+static int end(void **state UNUSED)
+{
+    world_end();
+    return 0;
+}
+
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(test_follower_knows_the_leader_and_refuses_changes),
+        WORLD_TEST(test_leader_that_left_is_not_named),
+        WORLD_TEST(test_leading_moves_with_the_last_slot),
+        WORLD_TEST(test_losing_the_last_slot_answers_who_waits),
+        WORLD_TEST(test_fenced_leader_fences_back_while_it_holds_the_slot),
+        WORLD_TEST(test_failed_write_is_told_and_nothing_is_there),
+        WORLD_TEST(test_revocation_waits_for_the_tasks),
+        WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
+        WORLD_TEST(test_lost_group_is_unhealthy_until_it_comes_back),
+        WORLD_TEST(test_second_worker_with_one_url_gives_up_and_the_first_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -88,12 +88,32 @@ static int pick_worker(const struct tally *tally, int group)
     return best;
 }
 
+/* Rank of a slot in an order that spreads: the bits of its number reversed, so that 0 is followed by
+ * the slot in the middle, then by those in the middle of the halves. The group's assignor gives a
+ * joining worker a run of neighbouring slots: with the tasks spread it gets its share of them, and
+ * no more. */
+static unsigned spread_rank(int slot, int n_slots)
+{
+    unsigned rank = 0;
+    for (unsigned bit = 1; bit < (unsigned)n_slots; bit <<= 1) {
+        rank = (rank << 1) | (((unsigned)slot & bit) != 0);
+    }
+    return rank;
+}
+
+static bool better_slot(const struct tally *tally, int slot, int than)
+{
+    if (tally->in_slot[slot] != tally->in_slot[than]) {
+        return tally->in_slot[slot] < tally->in_slot[than];
+    }
+    return spread_rank(slot, tally->n_slots) < spread_rank(than, tally->n_slots);
+}
+
 static int pick_slot(const struct tally *tally, int worker)
 {
     int best = -1;
     for (int slot = 0; slot < tally->n_slots; slot++) {
-        if (tally->slot_owner[slot] == worker &&
-            (best < 0 || tally->in_slot[slot] < tally->in_slot[best])) {
+        if (tally->slot_owner[slot] == worker && (best < 0 || better_slot(tally, slot, best))) {
             best = slot;
         }
     }

@@ -121,6 +121,10 @@ void validate_versions(const struct validation *v)
     }
 }
 
+/* Aliases are compared with each other, and each gets an entry of its own: a bound keeps a hostile
+ * list from costing more than the request that carried it. */
+#define MAX_ALIASES 100
+
 static bool has_duplicates(const struct config_list *list)
 {
     for (size_t i = 0; i < list->n_items; i++) {
@@ -167,6 +171,14 @@ static void check_group(const struct validation *v, const char *group, bool know
     const char *text = kvs_get(v->config, group);
     struct config_list aliases;
     config_list_split(text ? text : "", &aliases);
+    if (aliases.n_items > MAX_ALIASES) {
+        config_value_error(validate_entry(v, group),
+                           "Invalid value of %zu aliases for configuration %s: List must have no "
+                           "more than %d entries",
+                           aliases.n_items, group, MAX_ALIASES);
+        config_list_fini(&aliases);
+        return;
+    }
     if (has_duplicates(&aliases)) {
         add_duplicate_error(v, group, &aliases);
     }

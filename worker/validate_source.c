@@ -7,6 +7,7 @@
 #include "worker/base/mem.h"
 #include "worker/kafka/props.h"
 #include "worker/validate.h"
+#include "worker/worker_config.h"
 
 static const char creation_prefix[] = "topic.creation.";
 
@@ -97,6 +98,9 @@ struct override_kind {
     enum kafka_role role;
 };
 
+/* More than librdkafka has properties; each is tried alone, which takes time. */
+#define MAX_OVERRIDES 200
+
 static const struct override_kind override_kinds[] = {
     { "producer.override.", KAFKA_CONNECTOR_PRODUCER },
     { "consumer.override.", KAFKA_CONNECTOR_CONSUMER },
@@ -112,6 +116,22 @@ static enum err try_props(const struct validation *v, enum kafka_role role,
     return err == ERR_OK ? kafka_props_check(role, &props, reterr) : err;
 }
 
+/* What connector.client.config.override.policy says of a client's key. */
+static bool policy_allows(const char *policy, const char *key)
+{
+    static const char *const principal[] = { "sasl.jaas.config", "sasl.mechanism",
+                                             "security.protocol" };
+    if (strcasecmp(policy, "Principal") != 0) {
+        return strcasecmp(policy, "None") != 0;
+    }
+    for (size_t i = 0; i < N_ELEMENTS(principal); i++) {
+        if (strcmp(principal[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Each override is tried alone, so that the error stands at its key. */
 static void check_override(const struct validation *v, const struct override_kind *kind,
                            const struct kv *item)
@@ -120,6 +140,15 @@ static void check_override(const struct validation *v, const struct override_kin
     kvs_init(&overrides);
     kvs_set(&overrides, item->key + strlen(kind->prefix), item->value);
     struct config_value *entry = validate_entry(v, item->key);
+    CLEANUP(free_charp)
+    char *policy = worker_config_text(v->worker_props, "connector.client.config.override.policy");
+    if (!policy_allows(policy, item->key + strlen(kind->prefix))) {
+        config_value_error(entry,
+                           "The '%s' policy does not allow '%s' to be overridden in the connector "
+                           "configuration.",
+                           policy, item->key + strlen(kind->prefix));
+        return;
+    }
     struct error error = { ERR_OK, "" };
     if (item->value && try_props(v, kind->role, &overrides, &error) != ERR_OK) {
         config_value_error(entry, "%s", error.text);
@@ -130,6 +159,7 @@ static void check_kind(const struct validation *v, const struct override_kind *k
 {
     struct error error = { ERR_OK, "" };
     bool base_tried = false;
+    size_t n_overrides = 0;
     for (size_t i = 0; i < v->config->n_items; i++) {
         const struct kv *item = &v->config->items[i];
         if (strncmp(item->key, kind->prefix, strlen(kind->prefix)) != 0) {
@@ -140,6 +170,13 @@ static void check_kind(const struct validation *v, const struct override_kind *k
             return;
         }
         base_tried = true;
+        if (++n_overrides > MAX_OVERRIDES) {
+            config_value_error(validate_entry(v, item->key),
+                               "Invalid value %s for configuration %s: a connector may override no "
+                               "more than %d keys of a client",
+                               item->value ? item->value : "null", item->key, MAX_OVERRIDES);
+            return;
+        }
         check_override(v, kind, item);
     }
 }

@@ -2,7 +2,9 @@
 /* The rows of the worker's configuration. See worker_config.h. */
 #include <ctype.h>
 #include <limits.h>
+#include <strings.h>
 
+#include "worker/convert.h"
 #include "worker/kafka/producer.h"
 #include "worker/worker_config.h"
 
@@ -56,6 +58,35 @@ static enum err check_not_zero(const char *value, struct error *reterr)
         return error_set(reterr, ERR_INVALID,
                          "Value must be -1 (the broker's default) or more "
                          "than 0");
+    }
+    return ERR_OK;
+}
+
+static enum err check_pem(const char *value, struct error *reterr)
+{
+    if (strcasecmp(value, "PEM") != 0) {
+        return error_set(reterr, ERR_INVALID,
+                         "only PEM can be read without Java; convert the store to PEM, for "
+                         "example with keytool and openssl pkcs12");
+    }
+    return ERR_OK;
+}
+
+static enum err check_converter(const char *value, struct error *reterr)
+{
+    if (!converter_find(value)) {
+        return error_set(reterr, ERR_INVALID, "Class %s could not be found.", value);
+    }
+    return ERR_OK;
+}
+
+static enum err check_header_converter(const char *value, struct error *reterr)
+{
+    const struct converter_plugin *plugin = converter_find(value);
+    if (!plugin || !plugin->header) {
+        return error_set(reterr, ERR_INVALID, "Class %s %s", value,
+                         plugin ? "does not implement the HeaderConverter interface"
+                                : "could not be found.");
     }
     return ERR_OK;
 }
@@ -198,18 +229,21 @@ static const struct config_def rows[] = {
     { .name = "key.converter",
       .type = CONFIG_CLASS,
       .default_value = "org.apache.kafka.connect.storage.StringConverter",
+      .check = check_converter,
       .order = -1,
       .importance = CONFIG_HIGH,
       .doc = "Converter of record keys for connectors that set none." },
     { .name = "value.converter",
       .type = CONFIG_CLASS,
       .default_value = "org.apache.kafka.connect.converters.ByteArrayConverter",
+      .check = check_converter,
       .order = -1,
       .importance = CONFIG_HIGH,
       .doc = "Converter of record values for connectors that set none." },
     { .name = "header.converter",
       .type = CONFIG_CLASS,
       .default_value = "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+      .check = check_header_converter,
       .order = -1,
       .importance = CONFIG_LOW,
       .doc = "Converter of record headers for connectors that set none." },
@@ -232,6 +266,7 @@ static const struct config_def rows[] = {
       .doc = "JAAS line with the user name and password, as Java clients read it." },
     { .name = "ssl.truststore.type",
       .type = CONFIG_STRING,
+      .check = check_pem,
       .order = -1,
       .importance = CONFIG_LOW,
       .doc = "`PEM`. Java's JKS and PKCS12 stores are refused: convert them to PEM." },
@@ -239,7 +274,12 @@ static const struct config_def rows[] = {
          "PEM file of the authorities that Kafka's certificate "
          "is checked against."),
     TEXT("ssl.truststore.certificates", NULL, "The same as PEM text in the value."),
-    TEXT("ssl.keystore.type", NULL, "`PEM`."),
+    { .name = "ssl.keystore.type",
+      .type = CONFIG_STRING,
+      .check = check_pem,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "`PEM`." },
     TEXT("ssl.keystore.location", NULL, "PEM file of the client's certificate chain and key."),
     TEXT("ssl.keystore.certificate.chain", NULL, "The chain as PEM text in the value."),
     { .name = "ssl.keystore.key",

@@ -139,24 +139,44 @@ static enum err listener_open(struct listener *listener, const char *entry, stru
     return ERR_OK;
 }
 
+/* Parses all entries; nothing is opened yet. */
+static enum err parse_all(const char *text, const struct config_list *entries,
+                          struct listeners *ret_listeners, struct error *reterr)
+{
+    struct listeners listeners = { .n_items = entries->n_items };
+    if (entries->n_items == 0 || entries->n_items > HTTP_MAX_LISTENERS) {
+        return error_set(reterr, ERR_INVALID,
+                         "Invalid value %s for configuration listeners: expected 1 to %d entries",
+                         text, HTTP_MAX_LISTENERS);
+    }
+    for (size_t i = 0; i < entries->n_items; i++) {
+        enum err err = parse(entries->items[i], &listeners.items[i], reterr);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    *ret_listeners = listeners;
+    return ERR_OK;
+}
+
+enum err listeners_check(const char *text, struct error *reterr)
+{
+    struct listeners listeners;
+    struct config_list entries;
+    config_list_split(text, &entries);
+    enum err err = parse_all(text, &entries, &listeners, reterr);
+    config_list_fini(&entries);
+    return err;
+}
+
 enum err listeners_open(const char *text, struct listeners *ret_listeners, struct error *reterr)
 {
     struct listeners listeners = { .n_items = 0 };
     struct config_list entries;
     config_list_split(text, &entries);
-    enum err err = ERR_OK;
-    if (entries.n_items == 0 || entries.n_items > HTTP_MAX_LISTENERS) {
-        err = error_set(reterr, ERR_INVALID,
-                        "Invalid value %s for configuration listeners: expected 1 to %d entries",
-                        text, HTTP_MAX_LISTENERS);
-    }
+    enum err err = parse_all(text, &entries, &listeners, reterr);
     for (size_t i = 0; i < entries.n_items && err == ERR_OK; i++) {
-        struct listener *listener = &listeners.items[i];
-        err = parse(entries.items[i], listener, reterr);
-        if (err == ERR_OK) {
-            err = listener_open(listener, entries.items[i], reterr);
-        }
-        listeners.n_items += err == ERR_OK;
+        err = listener_open(&listeners.items[i], entries.items[i], reterr);
     }
     config_list_fini(&entries);
     if (err != ERR_OK) {

@@ -21,5 +21,7 @@ struct listeners {
  * line that names the key, the value and the mend. */
 enum err listeners_open(const char *text, struct listeners *ret_listeners,
                         struct error *reterr) MUST_CHECK;
+/* listeners_check does the same checks of form and opens nothing: ERR_INVALID. Thread: any. */
+enum err listeners_check(const char *text, struct error *reterr) MUST_CHECK;
 /* listeners_close closes all sockets that are still open. */
 void listeners_close(struct listeners *listeners);

@@ -168,9 +168,16 @@ static enum err serve(struct rest *rest, struct listeners *listeners, struct err
     return http_start(&options, &rest->server, reterr);
 }
 
+enum err rest_check(const struct kvs *props, struct error *reterr)
+{
+    CLEANUP(free_charp) char *text = worker_config_text(props, "listeners");
+    enum err err = listeners_check(text ? text : "", reterr);
+    return err == ERR_OK ? check_advertised_listener(props, reterr) : err;
+}
+
 enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct error *reterr)
 {
-    enum err err = check_advertised_listener(props, reterr);
+    enum err err = rest_check(props, reterr);
     if (err != ERR_OK) {
         return err;
     }

@@ -13,6 +13,10 @@
 
 struct rest;
 
+/* rest_check checks the REST keys of a worker's properties without opening anything. ERR_INVALID
+ * with one line that names key, value and mend. Thread: any. */
+enum err rest_check(const struct kvs *props, struct error *reterr) MUST_CHECK;
+
 /* rest_start opens the listening sockets and answers requests on threads of its own: /health with
  * 503 "starting", what needs the cluster with 404, until rest_set_cluster. props are the worker's
  * properties, validated; copied. ret_rest is owned.

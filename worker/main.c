@@ -146,7 +146,8 @@ static enum err load_config(const char *path, struct kvs *props, struct error *r
     (void)log_level_parse(level_name, &level);
     log_setup(level, strcasecmp(format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
     err = worker_config_check(props, reterr);
-    return err == ERR_OK ? check_clients(props, reterr) : err;
+    err = err ? err : rest_check(props, reterr);
+    return err ? err : check_clients(props, reterr);
 }
 
 /* Secrets must not reach a core file. */

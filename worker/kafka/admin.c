@@ -13,7 +13,8 @@
 #include "worker/kafka/rdkafka_util.h"
 
 /* How long one question to the cluster may take before it is asked again. */
-#define STEP_MS 1000
+#define STEP_MS       1000
+#define LOOK_AGAIN_MS 10
 
 struct kafka_admin {
     rd_kafka_t *client;
@@ -189,8 +190,8 @@ static enum err creation_error(const struct kafka_topic_spec *spec, rd_kafka_res
                          "Invalid value %d for configuration %.*sreplication.factor: topic '%s' "
                          "cannot be created: %s Set it to at most the number of brokers, or to -1 "
                          "for the cluster's default.",
-                         spec->replication_factor, prefix_length(spec), spec->property,
-                         spec->name, text);
+                         spec->replication_factor, prefix_length(spec), spec->property, spec->name,
+                         text);
     case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
         return error_set(reterr, ERR_INVALID,
                          "Invalid value %d for configuration %.*spartitions: topic '%s' cannot be "
@@ -244,8 +245,7 @@ static enum err create(struct kafka_admin *admin, const struct kafka_topic_spec 
     rd_kafka_CreateTopics(admin->client, &topic, 1, options, admin->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_NewTopic_destroy(topic);
-    rd_kafka_event_t *event =
-        await_result(admin, RD_KAFKA_EVENT_CREATETOPICS_RESULT, deadline_ms);
+    rd_kafka_event_t *event = await_result(admin, RD_KAFKA_EVENT_CREATETOPICS_RESULT, deadline_ms);
     if (!event) {
         return no_answer(admin, reterr);
     }
@@ -253,8 +253,8 @@ static enum err create(struct kafka_admin *admin, const struct kafka_topic_spec 
     const char *why = rd_kafka_event_error_string(event);
     size_t n = 0;
     const rd_kafka_topic_result_t **results =
-        code ? NULL :
-               rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+        code ? NULL
+             : rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
     if (n == 1) {
         code = rd_kafka_topic_result_error(results[0]);
         why = rd_kafka_topic_result_error_string(results[0]);
@@ -269,16 +269,15 @@ static enum err create(struct kafka_admin *admin, const struct kafka_topic_spec 
 }
 
 /* Copies cleanup.policy out of the answer; empty when the answer does not say. */
-static void read_policy(const rd_kafka_event_t *event, const char *name, char *policy, size_t size)
+static void read_policy(rd_kafka_event_t *event, const char *name, char *policy, size_t size)
 {
     size_t n_resources = 0;
     size_t n_entries = 0;
-    rd_kafka_resp_err_t code = rd_kafka_event_error((rd_kafka_event_t *)(uintptr_t)event);
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     const rd_kafka_ConfigResource_t **resources =
-        code ? NULL :
-               rd_kafka_DescribeConfigs_result_resources(
-                   rd_kafka_event_DescribeConfigs_result((rd_kafka_event_t *)(uintptr_t)event),
-                   &n_resources);
+        code ? NULL
+             : rd_kafka_DescribeConfigs_result_resources(
+                   rd_kafka_event_DescribeConfigs_result(event), &n_resources);
     if (n_resources == 1) {
         code = rd_kafka_ConfigResource_error(resources[0]);
     }
@@ -321,8 +320,8 @@ static const char *purpose(const struct kafka_topic_spec *spec)
     if (strncmp(spec->property, "config.", 7) == 0) {
         return "connector configurations";
     }
-    return strncmp(spec->property, "offset.", 7) == 0 ? "source connector offsets" :
-                                                        "connector and task statuses";
+    return strncmp(spec->property, "offset.", 7) == 0 ? "source connector offsets"
+                                                      : "connector and task statuses";
 }
 
 static enum err check_existing(struct kafka_admin *admin, const struct kafka_topic_spec *spec,
@@ -354,6 +353,20 @@ static enum err check_existing(struct kafka_admin *admin, const struct kafka_top
                      spec->property);
 }
 
+/* Creates the topic and waits until its partitions have leaders. */
+static enum err create_and_await(struct kafka_admin *admin, const struct kafka_topic_spec *spec,
+                                 uint64_t deadline_ms, int *ret_partitions, struct error *reterr)
+{
+    int n_partitions = 0;
+    enum err err = create(admin, spec, deadline_ms, reterr);
+    while (err == ERR_OK && n_partitions == 0) {
+        (void)rd_kafka_poll(admin->client, LOOK_AGAIN_MS);
+        err = look(admin, spec->name, deadline_ms, &n_partitions, reterr);
+    }
+    *ret_partitions = n_partitions;
+    return err;
+}
+
 enum err kafka_admin_ensure_topic(struct kafka_admin *admin, const struct kafka_topic_spec *spec,
                                   int timeout_ms, int *ret_partitions, struct error *reterr)
 {
@@ -361,13 +374,7 @@ enum err kafka_admin_ensure_topic(struct kafka_admin *admin, const struct kafka_
     int n_partitions = 0;
     enum err err = look(admin, spec->name, deadline_ms, &n_partitions, reterr);
     if (err == ERR_OK && n_partitions == 0) {
-        err = create(admin, spec, deadline_ms, reterr);
-        while (err == ERR_OK && n_partitions == 0) {
-            err = look(admin, spec->name, deadline_ms, &n_partitions, reterr);
-            if (n_partitions == 0) {
-                (void)rd_kafka_poll(admin->client, 20);
-            }
-        }
+        err = create_and_await(admin, spec, deadline_ms, &n_partitions, reterr);
     }
     if (err == ERR_OK) {
         err = check_existing(admin, spec, n_partitions, deadline_ms, reterr);

@@ -14,6 +14,7 @@
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
 #include "worker/kafka/rdkafka_util.h"
+#include "worker/kafka/topic_table.h"
 
 /* One latency in so many is measured and counted for all of them. */
 #define LATENCY_SAMPLE 16
@@ -111,9 +112,12 @@ static void finish_run(struct run *run)
 }
 
 /* What a flight may carry: the contract of kafka_flight.err. */
-static enum err flight_err(rd_kafka_resp_err_t code)
+static enum err flight_err(const rd_kafka_message_t *message)
 {
-    enum err err = rdk_err(code);
+    enum err err = rdk_err(message->err);
+    if (err == ERR_NOT_FOUND) {
+        return topic_is_missing(message->rkt) ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
+    }
     return err == ERR_TIMEOUT || err == ERR_INVALID ? ERR_UNAVAILABLE : err;
 }
 
@@ -124,7 +128,7 @@ static void take_report(struct run *run, const rd_kafka_message_t *message)
         finish_run(run);
         run->tracker = flight->tracker;
     }
-    flight->err = flight_err(message->err);
+    flight->err = flight_err(message);
     flight->kafka_code = (int)message->err;
     run->n++;
     if (message->err) {
@@ -143,10 +147,12 @@ static void take_reports(struct delivery *delivery, rd_kafka_event_t *event)
 {
     struct run run = { .tracker = NULL };
     const rd_kafka_message_t *message = rd_kafka_event_message_next(event);
+    if (message && !message->err) {
+        /* The first stands for all: an event holds one batch, of one partition. */
+        delivery->all_down = false;
+        topic_seen(message->rkt);
+    }
     for (; message; message = rd_kafka_event_message_next(event)) {
-        if (!message->err && delivery->all_down) {
-            delivery->all_down = false;
-        }
         take_report(&run, message);
     }
     finish_run(&run);

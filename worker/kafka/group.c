@@ -13,13 +13,13 @@
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
+#include "worker/kafka/group_members.h"
 #include "worker/kafka/rdkafka_util.h"
 
 /* When the group was not stable, or did not answer, it is asked again after so long. */
-#define ASK_AGAIN_MS      100
-#define ASK_FAILED_MS     1000
-#define ASK_TIMEOUT_MS    5000
-#define LEAVE_TIMEOUT_MS  5000
+#define ASK_AGAIN_MS     100
+#define ASK_FAILED_MS    1000
+#define LEAVE_TIMEOUT_MS 5000
 /* on_revoked may use its whole bound; only beyond it counts the member as dead. */
 #define POLL_SLACK_MS 1000
 
@@ -32,27 +32,24 @@ struct group {
     struct thread thread;
     atomic_bool stopping;
     /* the thread's: */
-    bool asking;         /* an answer is on its way */
-    bool ask_again;      /* something changed while one was */
-    uint64_t ask_at_ms;  /* UINT64_MAX: membership is known */
+    bool asking;        /* an answer is on its way */
+    bool ask_again;     /* something changed while one was */
+    uint64_t ask_at_ms; /* UINT64_MAX: membership is known */
 };
 
-struct slots {
-    int32_t *slots;
-    size_t n_slots;
-};
-
-static struct slots slots_of(const struct group *group, const rd_kafka_topic_partition_list_t *list)
+int32_t *group_slots(const rd_kafka_topic_partition_list_t *list, const char *topic,
+                     size_t *ret_n_slots)
 {
-    struct slots found = { NULL, 0 };
+    size_t n_slots = 0;
     size_t n = list ? (size_t)list->cnt : 0;
-    found.slots = xcalloc(n + 1, sizeof(*found.slots));
+    int32_t *slots = xcalloc(n + 1, sizeof(*slots));
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(list->elems[i].topic, group->topic) == 0) {
-            found.slots[found.n_slots++] = list->elems[i].partition;
+        if (strcmp(list->elems[i].topic, topic) == 0) {
+            slots[n_slots++] = list->elems[i].partition;
         }
     }
-    return found;
+    *ret_n_slots = n_slots;
+    return slots;
 }
 
 static void report_error(const struct group *group, rd_kafka_error_t *error)
@@ -77,22 +74,24 @@ static void on_assign(struct group *group, rd_kafka_topic_partition_list_t *list
     }
     report_error(group, rd_kafka_incremental_assign(group->client, list));
     (void)rd_kafka_pause_partitions(group->client, list);
-    struct slots slots = slots_of(group, list);
-    group->callbacks.on_assigned(group->callbacks.arg, slots.slots, slots.n_slots);
-    free(slots.slots);
+    size_t n_slots = 0;
+    int32_t *slots = group_slots(list, group->topic, &n_slots);
+    group->callbacks.on_assigned(group->callbacks.arg, slots, n_slots);
+    free(slots);
 }
 
 static void on_revoke(struct group *group, const rd_kafka_topic_partition_list_t *list)
 {
-    struct slots slots = slots_of(group, list);
+    size_t n_slots = 0;
+    int32_t *slots = group_slots(list, group->topic, &n_slots);
     bool lost = rd_kafka_assignment_lost(group->client) != 0;
     if (lost) {
-        log_warn(NULL, "GROUP-LOST", "slots=%zu", slots.n_slots);
-        group->callbacks.on_lost(group->callbacks.arg, slots.slots, slots.n_slots);
+        log_warn(NULL, "GROUP-LOST", "slots=%zu", n_slots);
+        group->callbacks.on_lost(group->callbacks.arg, slots, n_slots);
     } else {
-        group->callbacks.on_revoked(group->callbacks.arg, slots.slots, slots.n_slots);
+        group->callbacks.on_revoked(group->callbacks.arg, slots, n_slots);
     }
-    free(slots.slots);
+    free(slots);
     report_error(group, rd_kafka_incremental_unassign(group->client, list));
 }
 
@@ -146,65 +145,28 @@ static void take_error(struct group *group, rd_kafka_event_t *event)
 
 static void ask_members(struct group *group)
 {
-    char text[256];
-    const char *group_id = group->group_id;
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(group->client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, ASK_TIMEOUT_MS, text, sizeof(text));
     group->asking = true;
     group->ask_again = false;
     group->ask_at_ms = UINT64_MAX;
-    rd_kafka_DescribeConsumerGroups(group->client, &group_id, 1, options, group->queue);
-    rd_kafka_AdminOptions_destroy(options);
-}
-
-static void tell_members(struct group *group, const rd_kafka_ConsumerGroupDescription_t *found)
-{
-    size_t n_members = rd_kafka_ConsumerGroupDescription_member_count(found);
-    struct group_member *members = xcalloc(n_members + 1, sizeof(*members));
-    for (size_t i = 0; i < n_members; i++) {
-        const rd_kafka_MemberDescription_t *member =
-            rd_kafka_ConsumerGroupDescription_member(found, i);
-        const rd_kafka_MemberAssignment_t *assignment =
-            rd_kafka_MemberDescription_assignment(member);
-        struct slots slots = slots_of(
-            group, assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL);
-        (void)snprintf(members[i].client_id, sizeof(members[i].client_id), "%s",
-                       rd_kafka_MemberDescription_client_id(member));
-        members[i].slots = slots.slots;
-        members[i].n_slots = slots.n_slots;
-    }
-    group->callbacks.on_members(group->callbacks.arg, members, n_members);
-    for (size_t i = 0; i < n_members; i++) {
-        free(members[i].slots);
-    }
-    free(members);
+    group_members_ask(group->client, group->group_id, group->queue);
 }
 
 static void take_members(struct group *group, rd_kafka_event_t *event)
 {
     group->asking = false;
-    const rd_kafka_DescribeConsumerGroups_result_t *result =
-        rd_kafka_event_DescribeConsumerGroups_result(event);
-    size_t n = 0;
-    const rd_kafka_ConsumerGroupDescription_t **found =
-        rd_kafka_event_error(event) || !result ?
-            NULL :
-            rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
     if (group->ask_again) {
         ask_members_soon(group, 0);
-    } else if (n != 1 || rd_kafka_ConsumerGroupDescription_error(found[0])) {
-        rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-        const rd_kafka_error_t *error =
-            n == 1 ? rd_kafka_ConsumerGroupDescription_error(found[0]) : NULL;
-        log_debug(NULL, "GROUP-DESCRIBE-FAIL", "err=\"%s\"",
-                  error ? rd_kafka_error_string(error) : rd_kafka_err2str(code));
-        ask_members_soon(group, ASK_FAILED_MS);
-    } else if (rd_kafka_ConsumerGroupDescription_state(found[0]) !=
-               RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
+        return;
+    }
+    switch (group_members_take(event, group->topic, &group->callbacks)) {
+    case GROUP_STABLE:
+        break;
+    case GROUP_CHANGING:
         ask_members_soon(group, ASK_AGAIN_MS);
-    } else {
-        tell_members(group, found[0]);
+        break;
+    case GROUP_NO_ANSWER:
+        ask_members_soon(group, ASK_FAILED_MS);
+        break;
     }
 }
 
@@ -278,9 +240,9 @@ static enum err make_conf(const struct group_options *options, rd_kafka_conf_t *
     CLEANUP(kvs_fini) struct kvs props;
     kvs_init(&props);
     kvs_copy(&props, options->props);
-    int poll_ms = options->rebalance_timeout_ms > options->session_timeout_ms ?
-                      options->rebalance_timeout_ms :
-                      options->session_timeout_ms;
+    int poll_ms = options->rebalance_timeout_ms > options->session_timeout_ms
+                      ? options->rebalance_timeout_ms
+                      : options->session_timeout_ms;
     kvs_set(&props, "group.id", options->group_id);
     kvs_set(&props, "client.id", options->client_id);
     kvs_set(&props, "group.instance.id", options->instance_id);
@@ -307,8 +269,7 @@ static enum err subscribe(const struct group *group, struct error *reterr)
     rd_kafka_resp_err_t code = rd_kafka_subscribe(group->client, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code) {
-        return error_set(reterr, ERR_INVALID, "topic %s: %s", group->topic,
-                         rd_kafka_err2str(code));
+        return error_set(reterr, ERR_INVALID, "topic %s: %s", group->topic, rd_kafka_err2str(code));
     }
     return ERR_OK;
 }

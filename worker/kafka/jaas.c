@@ -87,8 +87,7 @@ enum err jaas_parse(const char *text, char **ret_module, struct kvs *options, st
     }
     p = read_token(skip_space(p), &word);
     if (!p || !is_flag(buf_text(&word))) {
-        return error_set(reterr, ERR_INVALID,
-                         "the login module must be followed by \"required\"");
+        return error_set(reterr, ERR_INVALID, "the login module must be followed by \"required\"");
     }
     enum err err = read_options(p, options, reterr);
     if (err == ERR_OK) {

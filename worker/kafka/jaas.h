@@ -12,5 +12,5 @@
 
 /* jaas_parse returns the module's class name without its package (owned) and adds its options to
  * options. Errors: ERR_INVALID with a text that says what is missing. */
-enum err jaas_parse(const char *text, char **ret_module, struct kvs *options, struct error *reterr)
-    MUST_CHECK;
+enum err jaas_parse(const char *text, char **ret_module, struct kvs *options,
+                    struct error *reterr) MUST_CHECK;

@@ -14,19 +14,10 @@
 #include "worker/base/mem.h"
 #include "worker/kafka/delivery.h"
 #include "worker/kafka/rdkafka_util.h"
+#include "worker/kafka/topic_table.h"
 #include "worker/record.h"
 
-#define N_BUCKETS 256
-/* More topics than this are looked up by name for each record: memory stays bounded. */
-#define MAX_CACHED_TOPICS 8192
-#define MAX_TOPIC_NAME    249
-
-struct topic_entry {
-    struct topic_entry *next; /* never changes once the entry is seen by others */
-    rd_kafka_topic_t *topic;
-    uint32_t hash;
-    char name[MAX_TOPIC_NAME + 1];
-};
+#define TOPIC_PATIENCE_MS 10000
 
 struct kafka_producer {
     struct list link;
@@ -34,8 +25,7 @@ struct kafka_producer {
     struct kvs props;
     rd_kafka_t *client;
     struct delivery *delivery;
-    _Atomic(struct topic_entry *) topics[N_BUCKETS];
-    atomic_uint n_topics;
+    struct topic_table topics;
 };
 
 static struct {
@@ -92,6 +82,9 @@ static enum err open_producer(const struct kvs *props, struct kafka_producer **r
     kvs_init(&producer->props);
     kvs_copy(&producer->props, props);
     producer->client = client;
+    const char *patience = kvs_get(props, "topic.metadata.propagation.max.ms");
+    topic_table_init(&producer->topics, client,
+                     patience ? strtoull(patience, NULL, 10) : TOPIC_PATIENCE_MS);
     producer->delivery = delivery_start(client);
     *ret_producer = producer;
     return ERR_OK;
@@ -100,15 +93,7 @@ static enum err open_producer(const struct kvs *props, struct kafka_producer **r
 static void close_producer(struct kafka_producer *producer)
 {
     delivery_stop(producer->delivery);
-    for (unsigned i = 0; i < N_BUCKETS; i++) {
-        struct topic_entry *entry = producer->topics[i];
-        while (entry) {
-            struct topic_entry *next = entry->next;
-            rd_kafka_topic_destroy(entry->topic);
-            free(entry);
-            entry = next;
-        }
-    }
+    topic_table_fini(&producer->topics);
     log_debug(NULL, "PRODUCER-CLOSE", "client=%s", rd_kafka_name(producer->client));
     rd_kafka_destroy(producer->client);
     kvs_fini(&producer->props);
@@ -161,72 +146,6 @@ void kafka_producer_drop(struct kafka_producer *producer)
     if (last) {
         close_producer(producer);
     }
-}
-
-bool kafka_topic_legal(const char *name)
-{
-    size_t length = strlen(name);
-    if (length == 0 || length > MAX_TOPIC_NAME || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0) {
-        return false;
-    }
-    for (const char *p = name; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                     (*p >= '0' && *p <= '9');
-        if (!plain && *p != '.' && *p != '_' && *p != '-') {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* FNV-1a: topic names are checked before they are hashed into memory, and the table is bounded. */
-static uint32_t hash_name(const char *name)
-{
-    uint32_t hash = 2166136261U;
-    for (const char *p = name; *p; p++) {
-        hash = (hash ^ (unsigned char)*p) * 16777619U;
-    }
-    return hash;
-}
-
-/* Sets ret_topic to the cached handle, to NULL when the table is full. */
-static enum err find_topic(struct kafka_producer *producer, const char *name,
-                           rd_kafka_topic_t **ret_topic, struct error *reterr)
-{
-    uint32_t hash = hash_name(name);
-    _Atomic(struct topic_entry *) *bucket = &producer->topics[hash % N_BUCKETS];
-    struct topic_entry *first = atomic_load_explicit(bucket, memory_order_acquire);
-    for (struct topic_entry *entry = first; entry; entry = entry->next) {
-        if (entry->hash == hash && strcmp(entry->name, name) == 0) {
-            *ret_topic = entry->topic;
-            return ERR_OK;
-        }
-    }
-    if (!kafka_topic_legal(name)) {
-        return error_set(reterr, ERR_REJECTED, "\"%s\" is not a legal Kafka topic name", name);
-    }
-    *ret_topic = NULL;
-    if (atomic_fetch_add(&producer->n_topics, 1) >= MAX_CACHED_TOPICS) {
-        (void)atomic_fetch_sub(&producer->n_topics, 1);
-        return ERR_OK;
-    }
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(producer->client, name, NULL);
-    if (!topic) {
-        return error_set(reterr, ERR_UNAVAILABLE, "topic %s: %s", name,
-                         rd_kafka_err2str(rd_kafka_last_error()));
-    }
-    /* Two threads may add the same topic: both entries hold the same handle, counted twice. */
-    struct topic_entry *entry = xcalloc(1, sizeof(*entry));
-    entry->next = first;
-    entry->topic = topic;
-    entry->hash = hash;
-    (void)snprintf(entry->name, sizeof(entry->name), "%s", name);
-    while (!atomic_compare_exchange_weak_explicit(bucket, &entry->next, entry,
-                                                  memory_order_acq_rel, memory_order_acquire)) {
-    }
-    *ret_topic = topic;
-    return ERR_OK;
 }
 
 static rd_kafka_headers_t *make_headers(const struct record *record)
@@ -288,44 +207,48 @@ static rd_kafka_error_t *produce(struct kafka_producer *producer, rd_kafka_topic
 }
 
 /* Turns a refusal into the contract's codes; a fatal state tells its cause. */
-static enum err refusal(struct kafka_producer *producer, rd_kafka_resp_err_t code,
-                        const char *topic, struct error *reterr)
+static enum err refusal(struct kafka_producer *producer, struct topic_entry *entry,
+                        rd_kafka_resp_err_t code, const struct record *record, struct error *reterr)
 {
     char cause[512];
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer->client, cause, sizeof(cause));
     if (fatal) {
         /* A missing right does not go away with a new producer. */
         enum err err = rdk_err(fatal) == ERR_UNAUTHORIZED ? ERR_UNAUTHORIZED : ERR_FENCED;
-        return error_set(reterr, err, "topic %s: %s", topic, cause);
+        return error_set(reterr, err, "topic %s: %s", record->topic, cause);
     }
     enum err err = rdk_err(code);
     if (err == ERR_TIMEOUT || err == ERR_INVALID) {
         err = ERR_UNAVAILABLE;
     }
-    return error_set(reterr, err, "topic %s: %s", topic, rd_kafka_err2str(code));
+    if (err == ERR_NOT_FOUND && entry &&
+        !topic_table_missing(&producer->topics, entry, record->partition)) {
+        err = ERR_UNAVAILABLE;
+    }
+    return error_set(reterr, err, "topic %s: %s", record->topic, rd_kafka_err2str(code));
 }
 
 enum err kafka_producer_send(struct kafka_producer *producer, const struct record *record,
                              struct kafka_tracker *tracker, struct kafka_flight *flight,
                              struct error *reterr)
 {
-    rd_kafka_topic_t *topic = NULL;
+    struct topic_entry *entry = NULL;
     flight->tracker = tracker;
     flight->err = ERR_OK;
     flight->kafka_code = 0;
-    enum err err = find_topic(producer, record->topic, &topic, reterr);
+    enum err err = topic_table_find(&producer->topics, record->topic, &entry, reterr);
     if (err != ERR_OK) {
         flight->err = err;
         return err;
     }
     tracker_take(tracker);
-    rd_kafka_error_t *error = produce(producer, topic, record, flight);
+    rd_kafka_error_t *error = produce(producer, entry ? entry->handle : NULL, record, flight);
     if (!error) {
         return ERR_OK; /* the flight is the poll thread's now */
     }
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
-    err = refusal(producer, code, record->topic, reterr);
+    err = refusal(producer, entry, code, record, reterr);
     flight->err = err;
     flight->kafka_code = (int)code;
     tracker_release(tracker, 1);

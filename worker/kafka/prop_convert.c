@@ -184,27 +184,33 @@ static enum err offset_reset(struct prop_build *build, const char *name, const c
     return ERR_OK;
 }
 
-static enum err assignors(struct prop_build *build, const char *name, const char *value,
-                          struct error *reterr)
+/* librdkafka's name of an assignor given by its Java class or by that name; NULL if unknown. */
+static const char *assignor_of(const char *item)
 {
     static const char *const names[][2] = {
         { "RangeAssignor", "range" },
         { "RoundRobinAssignor", "roundrobin" },
         { "CooperativeStickyAssignor", "cooperative-sticky" },
     };
+    const char *dot = strrchr(item, '.');
+    const char *class_name = dot ? dot + 1 : item;
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        if (strcmp(class_name, names[i][0]) == 0 || strcmp(item, names[i][1]) == 0) {
+            return names[i][1];
+        }
+    }
+    return NULL;
+}
+
+static enum err assignors(struct prop_build *build, const char *name, const char *value,
+                          struct error *reterr)
+{
     CLEANUP(buf_fini) struct buf text;
     CLEANUP(config_list_fini) struct config_list list;
     buf_init(&text);
     config_list_split(value, &list);
     for (size_t i = 0; i < list.n_items; i++) {
-        const char *dot = strrchr(list.items[i], '.');
-        const char *known = NULL;
-        for (size_t k = 0; k < N_ELEMENTS(names); k++) {
-            if (strcmp(dot ? dot + 1 : list.items[i], names[k][0]) == 0 ||
-                strcmp(list.items[i], names[k][1]) == 0) {
-                known = names[k][1];
-            }
-        }
+        const char *known = assignor_of(list.items[i]);
         if (!known) {
             return prop_build_refuse(build, name,
                                      "use RangeAssignor, RoundRobinAssignor or "

@@ -13,9 +13,9 @@
 /* What a client's properties are made of. */
 struct prop_build {
     enum kafka_role role;
-    struct kvs given;   /* canonical name -> value, all layers merged */
-    struct kvs written; /* canonical name -> the name as the user wrote it, for messages */
-    struct kvs *out;    /* librdkafka's names; holds the defaults already */
+    struct kvs given;    /* canonical name -> value, all layers merged */
+    struct kvs written;  /* canonical name -> the name as the user wrote it, for messages */
+    struct kvs *out;     /* librdkafka's names; holds the defaults already */
     struct kvs *ignored; /* may be NULL */
 };
 

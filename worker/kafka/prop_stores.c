@@ -11,7 +11,12 @@
 #include "worker/base/mem.h"
 #include "worker/kafka/prop_convert.h"
 
-enum store_type { STORE_PEM, STORE_PKCS12, STORE_JKS, STORE_UNKNOWN };
+enum store_type {
+    STORE_PEM,
+    STORE_PKCS12,
+    STORE_JKS,
+    STORE_UNKNOWN
+};
 
 #define PEM_LINE 64
 
@@ -27,10 +32,10 @@ static enum store_type type_of(const char *type, const char *location, bool has_
 {
     static const char *const pem_ends[] = { ".pem", ".crt", ".cer", ".key" };
     if (type && type[0]) {
-        return strcasecmp(type, "PEM") == 0    ? STORE_PEM :
-               strcasecmp(type, "PKCS12") == 0 ? STORE_PKCS12 :
-               strcasecmp(type, "JKS") == 0    ? STORE_JKS :
-                                                 STORE_UNKNOWN;
+        return strcasecmp(type, "PEM") == 0      ? STORE_PEM
+               : strcasecmp(type, "PKCS12") == 0 ? STORE_PKCS12
+               : strcasecmp(type, "JKS") == 0    ? STORE_JKS
+                                                 : STORE_UNKNOWN;
     }
     if (has_inline) {
         return STORE_PEM;
@@ -94,9 +99,8 @@ static enum err set_inline(struct prop_build *build, const char *name, const cha
 {
     CLEANUP(free_charp) char *pem = tidy_pem(kvs_get(&build->given, name));
     if (!pem) {
-        return prop_build_refuse(build, name,
-                                 "no PEM block found (-----BEGIN ...----- to -----END ...-----)",
-                                 reterr);
+        return prop_build_refuse(
+            build, name, "no PEM block found (-----BEGIN ...----- to -----END ...-----)", reterr);
     }
     kvs_set(build->out, target, pem);
     return ERR_OK;
@@ -168,8 +172,7 @@ static enum err convert_key(struct prop_build *build, struct error *reterr)
     case STORE_PKCS12:
         kvs_set(build->out, "ssl.keystore.location", location);
         if (kvs_get(given, "ssl.keystore.password")) {
-            kvs_set(build->out, "ssl.keystore.password",
-                    kvs_get(given, "ssl.keystore.password"));
+            kvs_set(build->out, "ssl.keystore.password", kvs_get(given, "ssl.keystore.password"));
         }
         return ERR_OK;
     case STORE_JKS:
@@ -183,8 +186,19 @@ static enum err convert_key(struct prop_build *build, struct error *reterr)
                              reterr);
 }
 
+/* As in Java, stores are not looked at unless TLS is spoken; at the worker's top level they may
+ * belong to the REST listener. */
+static bool speaks_tls(const struct prop_build *build)
+{
+    const char *protocol = kvs_get(&build->given, "security.protocol");
+    return protocol && ends_with(protocol, "SSL");
+}
+
 enum err prop_convert_stores(struct prop_build *build, struct error *reterr)
 {
+    if (!speaks_tls(build)) {
+        return ERR_OK;
+    }
     enum err err = convert_trust(build, reterr);
     return err == ERR_OK ? convert_key(build, reterr) : err;
 }

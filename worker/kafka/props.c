@@ -27,7 +27,8 @@ static const struct pair common_defaults[] = {
 };
 
 /* No message time-out: a record is delivered or stays unacknowledged. murmur2 chooses the partition
- * that Java clients choose. Unknown topics are noticed after 10 s and looked for again each 30 s. */
+ * that Java clients choose. Unknown topics are noticed after 10 s and looked for again each 30 s.
+ */
 static const struct pair producer_defaults[] = {
     { "acks", "all" },
     { "enable.idempotence", "true" },

@@ -28,14 +28,38 @@ static const char *const aliases[][2] = {
 #define SHARED "it belongs to the worker; leave it out"
 #define UNSAFE "it is not safe in a configuration; leave it out"
 
-#define PASS(name, type, side)         { name, type, side, PROP_PASS, false, NULL }
-#define RENAME(name, type, side, to)   { name, type, side, PROP_PASS, false, to }
-#define COMMON(name, type)             { name, type, PROP_ANY, PROP_PASS, true, NULL }
-#define CONVERT(name, type, side)      { name, type, side, PROP_CONVERT, false, NULL }
-#define COMMON_CONVERT(name, type)     { name, type, PROP_ANY, PROP_CONVERT, true, NULL }
-#define COMMON_PART(name, type)        { name, type, PROP_ANY, PROP_PART, true, NULL }
-#define IGNORE(name)                   { name, PROP_TEXT, PROP_ANY, PROP_IGNORE, false, NULL }
-#define REFUSE(name, why)              { name, PROP_TEXT, PROP_ANY, PROP_REFUSE, false, why }
+#define PASS(name, type, side)                                                                     \
+    {                                                                                              \
+        name, type, side, PROP_PASS, false, NULL                                                   \
+    }
+#define RENAME(name, type, side, to)                                                               \
+    {                                                                                              \
+        name, type, side, PROP_PASS, false, to                                                     \
+    }
+#define COMMON(name, type)                                                                         \
+    {                                                                                              \
+        name, type, PROP_ANY, PROP_PASS, true, NULL                                                \
+    }
+#define CONVERT(name, type, side)                                                                  \
+    {                                                                                              \
+        name, type, side, PROP_CONVERT, false, NULL                                                \
+    }
+#define COMMON_CONVERT(name, type)                                                                 \
+    {                                                                                              \
+        name, type, PROP_ANY, PROP_CONVERT, true, NULL                                             \
+    }
+#define COMMON_PART(name, type)                                                                    \
+    {                                                                                              \
+        name, type, PROP_ANY, PROP_PART, true, NULL                                                \
+    }
+#define IGNORE(name)                                                                               \
+    {                                                                                              \
+        name, PROP_TEXT, PROP_ANY, PROP_IGNORE, false, NULL                                        \
+    }
+#define REFUSE(name, why)                                                                          \
+    {                                                                                              \
+        name, PROP_TEXT, PROP_ANY, PROP_REFUSE, false, why                                         \
+    }
 
 static const struct prop_row rows[] = {
     /* every client */

@@ -13,10 +13,20 @@
 #include "worker/base/macros.h"
 
 /* Java's type, for the check of the text and its words. */
-enum prop_type { PROP_TEXT, PROP_SECRET, PROP_INT, PROP_LONG, PROP_BOOLEAN };
+enum prop_type {
+    PROP_TEXT,
+    PROP_SECRET,
+    PROP_INT,
+    PROP_LONG,
+    PROP_BOOLEAN
+};
 
 /* Which clients a property concerns. */
-enum prop_side { PROP_ANY, PROP_PRODUCER, PROP_CONSUMER };
+enum prop_side {
+    PROP_ANY,
+    PROP_PRODUCER,
+    PROP_CONSUMER
+};
 
 enum prop_action {
     PROP_PASS,    /* handed on, under `target` if given */

@@ -45,15 +45,15 @@ static void write_limited(enum log_level level, const char *event, const rd_kafk
     if (!log_enabled(level)) {
         return;
     }
-    if (level < LOG_DEBUG && !log_limit_pass(limit_of(kind, level), REPEAT_INTERVAL_MS,
-                                             &n_suppressed)) {
+    if (level < LOG_DEBUG &&
+        !log_limit_pass(limit_of(kind, level), REPEAT_INTERVAL_MS, &n_suppressed)) {
         return;
     }
     char plain[1024];
     (void)snprintf(plain, sizeof(plain), "%s", text);
-    for (char *p = plain; *p; p++) {
-        /* A double quote would end text="..." early. */
-        *p = *p == '"' ? '\'' : *p;
+    /* A double quote would end text="..." early. */
+    for (char *p = strchr(plain, '"'); p; p = strchr(p, '"')) {
+        *p = '\'';
     }
     char repeats[40] = "";
     if (n_suppressed > 0) {
@@ -70,8 +70,14 @@ static void on_log(const rd_kafka_t *client, int level, const char *kind, const 
 
 void rdk_report(const rd_kafka_t *client, rd_kafka_resp_err_t code, const char *reason)
 {
-    bool fatal = code == RD_KAFKA_RESP_ERR__FATAL || rdk_err(code) == ERR_UNAUTHORIZED;
-    write_limited(fatal ? LOG_ERROR : LOG_WARN, "KAFKA-ERROR", client, rd_kafka_err2name(code),
+    enum log_level level = LOG_WARN;
+    if (code == RD_KAFKA_RESP_ERR__FATAL || rdk_err(code) == ERR_UNAUTHORIZED) {
+        level = LOG_ERROR;
+    } else if (code == RD_KAFKA_RESP_ERR__TRANSPORT) {
+        /* librdkafka writes its own line about a lost connection. */
+        level = LOG_DEBUG;
+    }
+    write_limited(level, "KAFKA-ERROR", client, rd_kafka_err2name(code),
                   reason ? reason : rd_kafka_err2str(code));
 }
 
@@ -173,8 +179,6 @@ enum err rdk_err(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-    case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
         return ERR_FENCED;
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
     case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
@@ -188,10 +192,10 @@ enum err rdk_err(rd_kafka_resp_err_t code)
 
 enum err rdk_error_take(rd_kafka_error_t *error, struct error *reterr)
 {
-    enum err err = rd_kafka_error_is_fatal(error) && rdk_err(rd_kafka_error_code(error)) !=
-                                                         ERR_UNAUTHORIZED ?
-                       ERR_FENCED :
-                       rdk_err(rd_kafka_error_code(error));
+    enum err err =
+        rd_kafka_error_is_fatal(error) && rdk_err(rd_kafka_error_code(error)) != ERR_UNAUTHORIZED
+            ? ERR_FENCED
+            : rdk_err(rd_kafka_error_code(error));
     (void)error_set(reterr, err, "%s", rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     return err;
@@ -219,5 +223,9 @@ void rdk_topics_fini(struct map *topics)
 
 void *rdk_mem(const void *bytes)
 {
-    return (void *)(uintptr_t)bytes;
+    union {
+        const void *in;
+        void *out;
+    } pointer = { .in = bytes };
+    return pointer.out;
 }

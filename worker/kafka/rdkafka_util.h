@@ -14,8 +14,8 @@
 /* rdk_conf_new makes a librdkafka configuration with the logging set up. ret_conf is owned: hand it
  * to rdk_client_new or rd_kafka_conf_destroy. Errors: ERR_INVALID for what librdkafka refuses, in
  * Connect's words. Thread: any. */
-enum err rdk_conf_new(const struct kvs *props, rd_kafka_conf_t **ret_conf, struct error *reterr)
-    MUST_CHECK;
+enum err rdk_conf_new(const struct kvs *props, rd_kafka_conf_t **ret_conf,
+                      struct error *reterr) MUST_CHECK;
 /* rdk_conf_set sets one property of the code's own choice (ASSERTs that librdkafka takes it). */
 void rdk_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value);
 void rdk_conf_set_int(rd_kafka_conf_t *conf, const char *key, long long value);

@@ -33,10 +33,10 @@ struct put_op {
 };
 
 struct entry {
-    struct put_op *latest;    /* owned */
-    char *id;                 /* key of the map: topic, line feed, key */
-    bool in_flight;           /* librdkafka has a value of this key */
-    bool dirty;               /* latest is not handed to librdkafka yet */
+    struct put_op *latest; /* owned */
+    char *id;              /* key of the map: topic, line feed, key */
+    bool in_flight;        /* librdkafka has a value of this key */
+    bool dirty;            /* latest is not handed to librdkafka yet */
 };
 
 struct kafka_status_writer {
@@ -49,9 +49,9 @@ struct kafka_status_writer {
     rd_kafka_t *client;      /* NULL while idle */
     rd_kafka_queue_t *queue; /* delivery reports and errors */
     uint64_t idle_ms;        /* when the client is closed, UINT64_MAX while it is in use */
-    struct map topics;  /* name -> rd_kafka_topic_t */
-    struct map entries; /* id -> struct entry */
-    uint64_t retry_ms;  /* when dirty entries are tried again, UINT64_MAX: none waits */
+    struct map topics;       /* name -> rd_kafka_topic_t */
+    struct map entries;      /* id -> struct entry */
+    uint64_t retry_ms;       /* when dirty entries are tried again, UINT64_MAX: none waits */
 };
 
 static void put_op_free(struct put_op *op)
@@ -196,8 +196,8 @@ static void take_report(struct kafka_status_writer *writer, const rd_kafka_messa
     enum err err = rdk_err(message->err);
     entry->in_flight = false;
     if (err == ERR_TOO_LARGE || err == ERR_REJECTED) {
-        log_error(NULL, "STATUS-WRITE-FAIL", "topic=%s key=\"%s\" err=\"%s\"",
-                  entry->latest->topic, entry->latest->key, rd_kafka_err2str(message->err));
+        log_error(NULL, "STATUS-WRITE-FAIL", "topic=%s key=\"%s\" err=\"%s\"", entry->latest->topic,
+                  entry->latest->key, rd_kafka_err2str(message->err));
     } else if (err != ERR_OK) {
         rdk_report(writer->client, message->err, rd_kafka_err2str(message->err));
         entry->dirty = true;
@@ -219,8 +219,7 @@ static void take_event(struct kafka_status_writer *writer, rd_kafka_event_t *eve
             take_report(writer, message);
         }
     } else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
-        rdk_report(writer->client, rd_kafka_event_error(event),
-                   rd_kafka_event_error_string(event));
+        rdk_report(writer->client, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
     }
     rd_kafka_event_destroy(event);
 }
@@ -279,8 +278,7 @@ static void *status_writer_main(void *arg)
         if (clock_mono_ms() >= writer->retry_ms) {
             resend_dirty(writer);
         }
-        if (closing &&
-            (writer->entries.n_entries == 0 || clock_mono_ms() >= writer->deadline_ms)) {
+        if (closing && (writer->entries.n_entries == 0 || clock_mono_ms() >= writer->deadline_ms)) {
             return NULL;
         }
         if (clock_mono_ms() >= writer->idle_ms) {

@@ -65,16 +65,16 @@ static enum err find_partitions(struct topic_log *log, struct log_topic *topic,
                                 uint64_t deadline_ms, struct error *reterr)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(log->client, 0, topic->handle, &metadata,
-                                                 remaining_ms(deadline_ms));
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(log->client, 0, topic->handle, &metadata, remaining_ms(deadline_ms));
     if (code) {
         enum err err = rdk_err(code);
         return error_set(reterr, err_retriable(err) ? ERR_TIMEOUT : err, "topic %s: %s",
                          topic->name, rd_kafka_err2str(code));
     }
     int n_partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-    code = metadata->topic_cnt == 1 ? metadata->topics[0].err :
-                                      RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err
+                                    : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     rd_kafka_metadata_destroy(metadata);
     if (code || n_partitions == 0) {
         enum err err = code ? rdk_err(code) : ERR_NOT_FOUND;
@@ -91,8 +91,8 @@ static rd_kafka_resp_err_t take_offsets(struct topic_log *log, int64_t which,
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (unsigned t = 0; t < log->n_topics; t++) {
         for (int32_t p = 0; p < log->topics[t].n_partitions; p++) {
-            const rd_kafka_topic_partition_t *found = rd_kafka_topic_partition_list_find(
-                rdk_mem(list), log->topics[t].name, p);
+            const rd_kafka_topic_partition_t *found =
+                rd_kafka_topic_partition_list_find(rdk_mem(list), log->topics[t].name, p);
             struct log_partition *partition = &log->topics[t].partitions[p];
             code = code ? code : found->err;
             *(which == RD_KAFKA_OFFSET_END ? &partition->end : &partition->position) =
@@ -110,8 +110,8 @@ static rd_kafka_resp_err_t try_offsets(struct topic_log *log, int64_t which, uin
             rd_kafka_topic_partition_list_add(list, log->topics[t].name, p)->offset = which;
         }
     }
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(log->client, list,
-                                                          remaining_ms(deadline_ms));
+    rd_kafka_resp_err_t code =
+        rd_kafka_offsets_for_times(log->client, list, remaining_ms(deadline_ms));
     code = code ? code : take_offsets(log, which, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code;
@@ -163,17 +163,22 @@ static enum err start_partition(struct topic_log *log, struct log_topic *topic, 
     return ERR_OK;
 }
 
+static enum err start_topic(struct topic_log *log, struct log_topic *topic, struct error *reterr)
+{
+    enum err err = ERR_OK;
+    for (int32_t p = 0; p < topic->n_partitions && err == ERR_OK; p++) {
+        err = start_partition(log, topic, p, reterr);
+    }
+    return err;
+}
+
 static enum err start_all(struct topic_log *log, struct error *reterr)
 {
-    for (unsigned t = 0; t < log->n_topics; t++) {
-        for (int32_t p = 0; p < log->topics[t].n_partitions; p++) {
-            enum err err = start_partition(log, &log->topics[t], p, reterr);
-            if (err != ERR_OK) {
-                return err;
-            }
-        }
+    enum err err = ERR_OK;
+    for (unsigned t = 0; t < log->n_topics && err == ERR_OK; t++) {
+        err = start_topic(log, &log->topics[t], reterr);
     }
-    return ERR_OK;
+    return err;
 }
 
 static enum err open_client(struct topic_log *log, const struct kvs *props, struct error *reterr)
@@ -341,7 +346,6 @@ bool topic_log_caught_up(const struct topic_log *log)
 
 int64_t topic_log_position(const struct topic_log *log, unsigned topic, int32_t partition)
 {
-    ASSERT(topic < log->n_topics && partition >= 0 &&
-           partition < log->topics[topic].n_partitions);
+    ASSERT(topic < log->n_topics && partition >= 0 && partition < log->topics[topic].n_partitions);
     return log->topics[topic].partitions[partition].position;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leader's transactional writer (KIP-98). One thread uses it; delivery reports are served inside
- * its own calls. What cannot be aborted cleanly makes the writer broken: only a new one, whose
- * init fences the old transaction, may go on. See writer.h.
+ * The leader's transactional writer (KIP-98). One thread uses it; delivery reports are served
+ * inside its own calls. What cannot be aborted cleanly makes the writer broken: only a new one,
+ * whose init fences the old transaction, may go on. See writer.h.
  */
 #include "worker/kafka/writer.h"
 
@@ -31,7 +31,10 @@ static void on_report(rd_kafka_t *client UNUSED, const rd_kafka_message_t *messa
 {
     struct kafka_writer *writer = arg;
     if (message->err) {
-        if (!writer->failure) {
+        /* Records that were thrown away because of another error tell nothing. */
+        bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+                      message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+        if (!writer->failure && !purged) {
             writer->failure = message->err;
         }
         return;
@@ -177,8 +180,8 @@ static enum err failed(struct kafka_writer *writer, rd_kafka_error_t *error, str
         (void)error_set(reterr, err, "%s", rd_kafka_err2str(writer->failure));
     }
     abort_transaction(writer);
-    if (err != ERR_TOO_LARGE && err != ERR_UNAUTHORIZED && err != ERR_TIMEOUT &&
-        err != ERR_FENCED) {
+    /* Fencing is always fatal; a lost sequence, say, ends with this transaction. */
+    if (err != ERR_TOO_LARGE && err != ERR_UNAUTHORIZED && err != ERR_TIMEOUT) {
         err = ERR_IO;
     }
     if (reterr) {

@@ -201,6 +201,13 @@ static void end_start(struct cluster *cluster)
     thread_join(&cluster->starter);
 }
 
+/* What is left until the deadline, but enough for a Kafka that answers. */
+static int time_left_ms(uint64_t deadline_ms)
+{
+    uint64_t now = clock_mono_ms();
+    return (int)(now + MIN_FLUSH_MS < deadline_ms ? deadline_ms - now : MIN_FLUSH_MS);
+}
+
 void cluster_drain(struct cluster *cluster)
 {
     if (cluster->drained) {
@@ -214,12 +221,10 @@ void cluster_drain(struct cluster *cluster)
     if (herder) {
         herder_drain(herder, deadline);
     }
-    group_stop(TAKE(cluster->group));
+    group_stop(TAKE(cluster->group), time_left_ms(deadline));
     store_stop(cluster->store);
     herder_stop(herder);
-    uint64_t now = clock_mono_ms();
-    uint64_t left = now + MIN_FLUSH_MS < deadline ? deadline - now : MIN_FLUSH_MS;
-    kafka_status_writer_close(TAKE(cluster->status), (int)left);
+    kafka_status_writer_close(TAKE(cluster->status), time_left_ms(deadline));
     cluster->drained = true;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "coordinator/cluster.h"
@@ -175,6 +176,20 @@ static int block_signals(void)
     return fd;
 }
 
+/* Main's own bound on a stop: whatever still blocks then (a Kafka that does not answer, a library
+ * on its way out) holds nothing that a killed worker would lose. */
+#define STOP_MARGIN_MS 1000
+
+static volatile sig_atomic_t late_status;
+
+static void end_late(int signal_number UNUSED)
+{
+    static const char line[] =
+        "WARN  WORKER-STOP-LATE task.shutdown.graceful.timeout.ms is over: ending\n";
+    (void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+    _exit(late_status);
+}
+
 static void end_at_once(int signal_number)
 {
     static const char line[] = "WARN  WORKER-STOP-FORCED second signal: ending without drain\n";
@@ -182,9 +197,18 @@ static void end_at_once(int signal_number)
     _exit(128 + signal_number);
 }
 
-/* From here on a signal ends the process at once, also while a drain blocks. */
-static void let_second_signal_end(void)
+/* From here on a signal, or the end of the time for a stop, ends the process at once, also while a
+ * drain blocks. */
+static void bound_stop(const struct kvs *props, int status)
 {
+    late_status = status;
+    struct sigaction late = { .sa_handler = end_late };
+    (void)sigaction(SIGALRM, &late, NULL);
+    int64_t ms = worker_config_int(props, "task.shutdown.graceful.timeout.ms") + STOP_MARGIN_MS;
+    struct itimerval timer = {
+        .it_value = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 },
+    };
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
     struct sigaction action = { .sa_handler = end_at_once };
     sigset_t set;
     (void)sigemptyset(&set);
@@ -261,7 +285,7 @@ static int run(const struct kvs *props)
         log_error(NULL, "WORKER-FAILED", "%s", process.fatal_text);
         status = 1;
     }
-    let_second_signal_end();
+    bound_stop(props, status);
     if (process.cluster) {
         cluster_drain(process.cluster);
     }

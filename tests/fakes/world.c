@@ -276,7 +276,7 @@ enum err group_start(const struct group_options *options, const struct group_cal
     return ERR_OK;
 }
 
-void group_stop(struct group *group)
+void group_stop(struct group *group, int timeout_ms UNUSED)
 {
     if (group) {
         int32_t slots[WORLD_SLOTS];

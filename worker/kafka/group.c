@@ -17,9 +17,8 @@
 #include "worker/kafka/rdkafka_util.h"
 
 /* When the group was not stable, or did not answer, it is asked again after so long. */
-#define ASK_AGAIN_MS     100
-#define ASK_FAILED_MS    1000
-#define LEAVE_TIMEOUT_MS 5000
+#define ASK_AGAIN_MS  100
+#define ASK_FAILED_MS 1000
 /* on_revoked may use its whole bound; only beyond it counts the member as dead. */
 #define POLL_SLACK_MS 1000
 
@@ -31,6 +30,7 @@ struct group {
     char *topic;
     struct thread thread;
     atomic_bool stopping;
+    int leave_timeout_ms; /* set before stopping */
     /* the thread's: */
     bool asking;        /* an answer is on its way */
     bool ask_again;     /* something changed while one was */
@@ -191,7 +191,7 @@ static void take_event(struct group *group, rd_kafka_event_t *event)
 /* Leaves the group; the revocation comes by the queue as ever. */
 static void leave(struct group *group)
 {
-    uint64_t deadline_ms = clock_mono_ms() + LEAVE_TIMEOUT_MS;
+    uint64_t deadline_ms = clock_mono_ms() + (uint64_t)group->leave_timeout_ms;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(group->client);
     report_error(group, rd_kafka_consumer_close_queue(group->client, queue));
     while (!rd_kafka_consumer_closed(group->client) && clock_mono_ms() < deadline_ms) {
@@ -316,11 +316,12 @@ enum err group_start(const struct group_options *options, const struct group_cal
     return ERR_OK;
 }
 
-void group_stop(struct group *group)
+void group_stop(struct group *group, int timeout_ms)
 {
     if (!group) {
         return;
     }
+    group->leave_timeout_ms = timeout_ms;
     group->stopping = true;
     rd_kafka_queue_yield(group->queue);
     thread_join(&group->thread);

@@ -120,7 +120,7 @@ static int tear_down(void **state)
         member->block_revocation = false;
         cond_broadcast(&member->changed);
         lock_drop(&member->lock);
-        group_stop(member->group);
+        group_stop(member->group, 5000);
         cond_fini(&member->changed);
         lock_fini(&member->lock);
     }
@@ -216,7 +216,7 @@ static void test_slots_move_to_a_second_member_and_back_when_it_leaves(void **st
     let_revocation_end(first);
     assert_true(await_held(second, N_SLOTS / 2));
     assert_true(await_held(first, N_SLOTS / 2));
-    group_stop(second->group);
+    group_stop(second->group, 5000);
     second->group = NULL;
     /* The stop revoked what it had, and the other takes over. */
     assert_int_equal(second->n_held, 0);

@@ -186,18 +186,26 @@ static bool has_known_prefix(const char *key)
     return false;
 }
 
-static void warn_unknown(const struct kvs *props)
+/* The first known key that is one edit away, NULL if there is none. */
+static const char *near_key(const char *key)
 {
     const struct config_table *table = worker_config_table();
+    for (size_t row = 0; row < table->n_rows; row++) {
+        if (one_edit_away(key, table->rows[row].name)) {
+            return table->rows[row].name;
+        }
+    }
+    return NULL;
+}
+
+static void warn_unknown(const struct kvs *props)
+{
     for (size_t i = 0; i < props->n_items; i++) {
         const char *key = props->items[i].key;
-        if (config_find(table, key) || has_known_prefix(key)) {
+        if (config_find(worker_config_table(), key) || has_known_prefix(key)) {
             continue;
         }
-        const char *near = NULL;
-        for (size_t row = 0; row < table->n_rows && !near; row++) {
-            near = one_edit_away(key, table->rows[row].name) ? table->rows[row].name : NULL;
-        }
+        const char *near = near_key(key);
         if (near) {
             log_warn(NULL, "CONFIG-UNKNOWN-KEY", "key=\"%s\" mend=\"did you mean %s?\"", key, near);
         } else {
@@ -273,20 +281,30 @@ static enum err check_times(const struct kvs *props, struct error *reterr)
     return ERR_OK;
 }
 
+/* The key before `keys[n]` whose value is the same, NULL if there is none. */
+static const char *same_topic(const struct kvs *props, const char *const *keys, size_t n)
+{
+    const char *name = kvs_get(props, keys[n]);
+    for (size_t i = 0; name && i < n; i++) {
+        const char *other = kvs_get(props, keys[i]);
+        if (other && strcmp(name, other) == 0) {
+            return keys[i];
+        }
+    }
+    return NULL;
+}
+
 static enum err check_topics(const struct kvs *props, struct error *reterr)
 {
     static const char *const keys[] = { "config.storage.topic", "status.storage.topic",
                                         "offset.storage.topic", "claims.storage.topic" };
     for (size_t i = 0; i < N_ELEMENTS(keys); i++) {
-        for (size_t j = 0; j < i; j++) {
-            const char *a = kvs_get(props, keys[i]);
-            const char *b = kvs_get(props, keys[j]);
-            if (a && b && strcmp(a, b) == 0) {
-                return error_set(reterr, ERR_INVALID,
-                                 "Invalid value %s for configuration %s: %s names the same topic."
-                                 " Give each its own.",
-                                 a, keys[i], keys[j]);
-            }
+        const char *other = same_topic(props, keys, i);
+        if (other) {
+            return error_set(reterr, ERR_INVALID,
+                             "Invalid value %s for configuration %s: %s names the same topic."
+                             " Give each its own.",
+                             kvs_get(props, keys[i]), keys[i], other);
         }
     }
     return ERR_OK;

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A raw MQTT 5 CONNECT, to ask a broker whether it keeps a session."""
+"""Raw MQTT 5: does a broker keep a session; a message without payload; brokers that misbehave."""
 
 import socket
 import struct
+import threading
+
+from lab import free_port
 
 
 def _text(text):
@@ -24,3 +27,73 @@ def session_present(port, client_id):
         answer = sock.recv(4)
     assert len(answer) == 4 and answer[0] == 0x20 and answer[3] == 0, f"CONNACK {answer.hex()}"
     return bool(answer[2] & 1)
+
+
+def publish_nothing(port, topic):
+    """Publishes a message with an empty payload at QoS 1; returns when it is acknowledged."""
+    connect = _text("MQTT") + bytes([5, 2, 0, 60, 0]) + _text("")
+    publish = _text(topic) + bytes([0, 1, 0])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.settimeout(5)
+        sock.sendall(bytes([0x10, len(connect)]) + connect)
+        assert sock.recv(256)[:1] == b"\x20"
+        sock.sendall(bytes([0x32, len(publish)]) + publish)
+        assert sock.recv(256)[:1] == b"\x40"
+
+
+class FakeBroker:
+    """Says yes to every MQTT 5 CONNECT; what it does with the next packet is its kind of trouble."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.connects = 0
+        self.sock = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def uri(self):
+        return f"tcp://127.0.0.1:{self.port}"
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._attend, args=(peer,), daemon=True).start()
+
+    def _attend(self, peer):
+        with peer:
+            peer.settimeout(60)
+            try:
+                if peer.recv(1024)[:1] == b"\x10":
+                    self.connects += 1
+                    peer.sendall(bytes([0x20, 3, 0, 0, 0]))
+                    self.trouble(peer)
+            except OSError:
+                pass
+
+    def trouble(self, peer):
+        raise NotImplementedError
+
+    def close(self):
+        self.sock.close()
+
+
+class Flapping(FakeBroker):
+    """Hangs up at the packet that follows the CONNECT."""
+
+    def trouble(self, peer):
+        peer.recv(1024)
+
+
+class Forbidding(FakeBroker):
+    """Answers each SUBSCRIBE of one filter with: not authorized."""
+
+    def trouble(self, peer):
+        while True:
+            packet = peer.recv(4096)
+            if not packet:
+                return
+            if packet[0] == 0x82:
+                peer.sendall(bytes([0x90, 4]) + packet[2:4] + bytes([0, 0x87]))

@@ -104,7 +104,9 @@ def test_any_worker_answers_any_request(cluster):
     assert followers[0].delete("/connectors/c").status == 204
     for worker in group.workers:
         wait_until(lambda: worker.get("/connectors").body == [], 10, f"{worker.name} to forget it")
-        assert worker.get("/connectors/c/status").status == 404
+        wait_until(
+            lambda: worker.get("/connectors/c/status").status == 404, 10, "its status to go too"
+        )
 
 
 def test_another_worker_leads_when_the_leader_is_killed(cluster):

@@ -17,7 +17,7 @@ static const struct {
 
 void assert_failed(const char *condition, const char *file, int line)
 {
-    fprintf(stderr, "ERROR ASSERT-FAILED condition=\"%s\" at=%s:%d\n", condition, file, line);
+    (void)fprintf(stderr, "ERROR ASSERT-FAILED condition=\"%s\" at=%s:%d\n", condition, file, line);
     abort();
 }
 

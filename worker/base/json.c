@@ -257,11 +257,8 @@ enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr)
                          MAX_MEMBERS);
     }
     for (const cJSON *child = object->child; child; child = child->next) {
-        if (cJSON_IsString(child)) {
-            kvs_set(kvs, child->string, child->valuestring);
-        } else if (cJSON_IsNull(child)) {
-            kvs_set(kvs, child->string, NULL);
-        } else if (cJSON_IsNumber(child) && child->valuestring) {
+        bool has_text = (cJSON_IsString(child) || cJSON_IsNumber(child)) && child->valuestring;
+        if (has_text || cJSON_IsNull(child)) {
             kvs_set(kvs, child->string, child->valuestring);
         } else if (cJSON_IsBool(child) || cJSON_IsNumber(child)) {
             CLEANUP(free_charp) char *text = json_print(child);

@@ -41,16 +41,11 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *event,
                const char *format, ...) PRINTF_LIKE(4, 5);
 
-#define log_at(level, ...)                                                                         \
-    do {                                                                                           \
-        if (log_enabled(level)) {                                                                  \
-            log_write(level, __VA_ARGS__);                                                         \
-        }                                                                                          \
-    } while (0)
-#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
-#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_at(level, ...) (log_enabled(level) ? log_write((level), __VA_ARGS__) : (void)0)
+#define log_error(...)     log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)      log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)      log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)     log_at(LOG_DEBUG, __VA_ARGS__)
 
 /* Limits repeats of one event; zero-initialise. */
 struct log_limit {

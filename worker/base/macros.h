@@ -26,12 +26,7 @@
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Stops the process: for programmer errors only, never for input, system calls or peers. */
-#define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            assert_failed(#condition, __FILE__, __LINE__);                                         \
-        }                                                                                          \
-    } while (0)
+#define ASSERT(condition) ((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
 
 /* assert_failed reports a broken invariant on stderr and aborts. Thread: any. */
 _Noreturn void assert_failed(const char *condition, const char *file, int line);

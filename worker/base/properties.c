@@ -21,36 +21,53 @@ static bool is_line_end(char c)
     return c == '\n' || c == '\r';
 }
 
-/* Reads one logical line into `line` (escapes still in it): natural lines that end with an odd
- * number of backslashes are joined. Returns where the next one starts. */
-static const char *logical_line(const char *p, const char *end, struct buf *line, unsigned *number)
+/* Skips blanks and line ends, counting the lines. */
+static const char *skip_blank_lines(const char *p, const char *end, unsigned *number)
 {
-    buf_clear(line);
     while (p < end && (is_blank(*p) || is_line_end(*p))) {
         bool first_of_two = *p == '\r' && p + 1 < end && p[1] == '\n';
         *number += is_line_end(*p) && !first_of_two;
         p++;
     }
-    bool comment = p < end && (*p == '#' || *p == '!');
-    while (p < end) {
-        if (*p == '\\' && !comment && p + 1 < end && is_line_end(p[1])) {
-            p += p[1] == '\r' && p + 2 < end && p[2] == '\n' ? 3 : 2;
+    return p;
+}
+
+static const char *skip_line(const char *p, const char *end)
+{
+    while (p < end && !is_line_end(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* Skips the line end behind a backslash and the blanks that the next line starts with. */
+static const char *skip_continuation(const char *p, const char *end)
+{
+    p += p[0] == '\r' && p + 1 < end && p[1] == '\n' ? 2 : 1;
+    while (p < end && is_blank(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* Reads one logical line into `line` (escapes still in it, a comment as nothing): natural lines
+ * that end with an odd number of backslashes are joined. Returns where the next one starts. */
+static const char *logical_line(const char *p, const char *end, struct buf *line, unsigned *number)
+{
+    buf_clear(line);
+    p = skip_blank_lines(p, end, number);
+    if (p < end && (*p == '#' || *p == '!')) {
+        return skip_line(p, end);
+    }
+    while (p < end && !is_line_end(*p)) {
+        bool pair = *p == '\\' && p + 1 < end;
+        if (pair && is_line_end(p[1])) {
+            p = skip_continuation(p + 1, end);
             *number += 1;
-            while (p < end && is_blank(*p)) {
-                p++;
-            }
             continue;
         }
-        if (is_line_end(*p)) {
-            break;
-        }
-        if (*p == '\\' && !comment && p + 1 < end) {
-            buf_add_char(line, *p++);
-        }
-        buf_add_char(line, *p++);
-    }
-    if (comment) {
-        buf_clear(line);
+        buf_add(line, p, pair ? 2 : 1);
+        p += pair ? 2 : 1;
     }
     return p;
 }
@@ -111,31 +128,42 @@ static const char *add_unicode(struct buf *out, const char *p)
     return p;
 }
 
-/* Decodes from p to the end of the text, or to a separator when key is true; a backslash at the
- * very end stands for nothing. NULL: bad escape. */
+/* Decodes the escape at p, behind its backslash; at the end of the text it stands for nothing. NULL
+ * if it is malformed. */
+static const char *decode_escape(const char *p, struct buf *out)
+{
+    switch (*p) {
+    case '\0':
+        return p;
+    case 'u':
+        return add_unicode(out, p + 1);
+    case 'n':
+        buf_add_char(out, '\n');
+        return p + 1;
+    case 't':
+        buf_add_char(out, '\t');
+        return p + 1;
+    case 'r':
+        buf_add_char(out, '\r');
+        return p + 1;
+    case 'f':
+        buf_add_char(out, '\f');
+        return p + 1;
+    default:
+        buf_add_char(out, *p);
+        return p + 1;
+    }
+}
+
+/* Decodes from p to the end of the text, or to a separator when key is true. NULL: bad escape. */
 static const char *decode(const char *p, bool key, struct buf *out)
 {
-    static const char escapes[] = "n\nt\tr\rf\f";
-    while (*p && !(key && (*p == '=' || *p == ':' || is_blank(*p)))) {
-        if (*p != '\\') {
+    while (p && *p && !(key && (*p == '=' || *p == ':' || is_blank(*p)))) {
+        if (*p == '\\') {
+            p = decode_escape(p + 1, out);
+        } else {
             buf_add_char(out, *p++);
-            continue;
         }
-        p++;
-        if (*p == '\0') {
-            break;
-        }
-        if (*p == 'u') {
-            p = add_unicode(out, p + 1);
-            if (!p) {
-                return NULL;
-            }
-            continue;
-        }
-        const char *known = strchr(escapes, *p);
-        bool named = known && (known - escapes) % 2 == 0;
-        buf_add_char(out, named ? known[1] : *p);
-        p++;
     }
     return p;
 }

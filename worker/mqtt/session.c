@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life and states of an MQTT session. See session.h and README.md. */
-#include <errno.h>
-#include <sys/socket.h>
-
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/reason.h"
@@ -11,12 +8,10 @@
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 30000
 #define STABLE_MS      10000 /* a connection that lasted this long ends a row of failures */
-#define MISC_MS        1000
 #define GOODBYE_MS     2000
 #define STALL_MS       10000
 #define STALL_MAX_MS   600000
 #define DOWN_LOG_MS    30000
-#define SILENT_TRIES   2     /* closes without CONNACK that make MQTT 5 look unsupported */
 #define PATIENCE_MS    30000 /* when the broker asks for no keep alive */
 
 static const char *const state_names[] = {
@@ -24,6 +19,11 @@ static const char *const state_names[] = {
     SESSION_STATES(X)
 #undef X
 };
+
+const char *session_state_name(enum session_state state)
+{
+    return state_names[state];
+}
 
 /* Rows: from. Every state may end in IDLE. */
 static const bool allowed[SESSION_STATE_N][SESSION_STATE_N] = {
@@ -40,10 +40,10 @@ static const bool allowed[SESSION_STATE_N][SESSION_STATE_N] = {
     [SESSION_CLOSING] = { [SESSION_IDLE] = true },
 };
 
-static void set_state(struct mqtt_session *session, enum session_state state, const char *reason)
+void session_set_state(struct mqtt_session *session, enum session_state state, const char *reason)
 {
     ASSERT(allowed[session->state][state]);
-    log_debug(session->options->log, "MQTT-STATE", "session=%s from=%s to=%s reason=\"%s\"",
+    log_debug(session->options->log, "MQTT-STATE", "session=\"%s\" from=%s to=%s reason=\"%s\"",
               session->options->client_id, state_names[session->state], state_names[state], reason);
     session->state = state;
 }
@@ -71,17 +71,17 @@ void mqtt_session_free(struct mqtt_session *session)
     free(session);
 }
 
-static const struct mqtt_uri *current_uri(const struct mqtt_session *session)
+const struct mqtt_uri *session_uri(const struct mqtt_session *session)
 {
     return &session->options->uris->items[session->uri];
 }
 
-static void broker_name(const struct mqtt_session *session, char *text, size_t size)
+void session_broker(const struct mqtt_session *session, char *text, size_t size)
 {
-    mqtt_uri_format(current_uri(session), text, size);
+    mqtt_uri_format(session_uri(session), text, size);
 }
 
-static bool is_connected(const struct mqtt_session *session)
+bool session_is_connected(const struct mqtt_session *session)
 {
     return session->state == SESSION_SUBSCRIBING || session->state == SESSION_READY ||
            session->state == SESSION_CLOSING;
@@ -141,7 +141,7 @@ static void log_down(struct mqtt_session *session, const struct mqtt_down *down,
     }
     uint64_t wait_ms = session->next_ms > now_ms ? session->next_ms - now_ms : 0;
     log_warn(session->options->log, "MQTT-DOWN",
-             "session=%s broker=%s reason=\"%s\" retry_ms=%llu suppressed=%u",
+             "session=\"%s\" broker=%s reason=\"%s\" retry_ms=%llu suppressed=%u",
              session->options->client_id, down->broker, down->text, (unsigned long long)wait_ms,
              suppressed);
 }
@@ -153,7 +153,7 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
     char text[400];
     (void)snprintf(text, sizeof(text), "%s", down.text);
     down.text = text;
-    down.connected = is_connected(session);
+    down.connected = session_is_connected(session);
     link_close(TAKE(session->link));
     resolve_drop(TAKE(session->resolve));
     if (down.connected) {
@@ -165,24 +165,24 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
     }
     session->more = false;
     session->stall_ms = 0;
-    set_state(session, SESSION_IDLE, text);
+    session_set_state(session, SESSION_IDLE, text);
     char broker[300];
-    broker_name(session, broker, sizeof(broker));
+    session_broker(session, broker, sizeof(broker));
     down.broker = broker;
     schedule(session, down.reason, now_ms);
     log_down(session, &down, now_ms);
     session->handlers.on_down(session->handlers.arg, &down);
 }
 
-static void end_with(struct mqtt_session *session, enum mqtt_down_reason reason, bool refused,
-                     const char *text)
+void session_end(struct mqtt_session *session, enum mqtt_down_reason reason, bool refused,
+                 const char *text)
 {
     struct mqtt_down down = { .reason = reason, .refused = refused, .text = text };
     end(session, &down);
 }
 
 /* What a lost link means. */
-static void end_lost(struct mqtt_session *session)
+void session_end_lost(struct mqtt_session *session)
 {
     int reason = link_reason(session->link);
     enum mqtt_down_reason why = MQTT_DOWN_BROKER;
@@ -190,240 +190,7 @@ static void end_lost(struct mqtt_session *session)
         why = MQTT_DOWN_TAKEOVER;
     }
     bool refused = reason && mqtt_connack_verdict(reason, true) == MQTT_VERDICT_REFUSED;
-    end_with(session, why, refused, link_text(session->link));
-}
-
-/* ---- attempts ---- */
-
-static bool choose_v5(struct mqtt_session *session, uint64_t now_ms)
-{
-    if (session->options->version != MQTT_VERSION_AUTO) {
-        return session->options->version == MQTT_VERSION_5;
-    }
-    char broker[300];
-    broker_name(session, broker, sizeof(broker));
-    switch (version_memory_get(broker, now_ms)) {
-    case MQTT_VERSION_5:
-        return true;
-    case MQTT_VERSION_311:
-        return false;
-    case MQTT_VERSION_AUTO:
-        break;
-    }
-    return !session->fallback;
-}
-
-/* An attempt ended without a CONNACK. A broker that does not know MQTT 5 may close, or say nothing
- * at all; one that is restarting closes too. So 3.1.1 is tried in between, and only where no
- * session of this process has met MQTT 5. */
-static void note_silence(struct mqtt_session *session, bool timed_out)
-{
-    if (session->options->version != MQTT_VERSION_AUTO) {
-        return;
-    }
-    if (!session->v5) {
-        session->fallback = false;
-        session->n_silent = 0;
-        return;
-    }
-    session->n_silent++;
-    session->fallback = timed_out || session->n_silent >= SILENT_TRIES;
-}
-
-static void begin_attempt(struct mqtt_session *session, uint64_t now_ms)
-{
-    session->v5 = choose_v5(session, now_ms);
-    session->connack_came = false;
-    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
-    session->address = 0;
-    session->resolve = resolve_start(current_uri(session)->host);
-    set_state(session, SESSION_RESOLVING, "attempt");
-}
-
-static void on_connack(void *arg, const struct link_connack *connack)
-{
-    struct mqtt_session *session = arg;
-    session->connack_came = true;
-    session->connack = *connack;
-    if (connack->code == 0) {
-        redelivery_connected(session->redelivery, connack->session_present);
-    }
-}
-
-static void on_message(void *arg, const struct mqtt_message *message)
-{
-    struct mqtt_session *session = arg;
-    struct mqtt_message own = *message;
-    session->stall_ms = 0;
-    if (message->qos > 0) {
-        uint64_t hash = redelivery_hash(message->topic, message->payload, message->length);
-        enum redelivery_kind kind =
-            redelivery_receive(session->redelivery, message->id, message->duplicate, hash);
-        if (kind == REDELIVERY_HELD) {
-            return;
-        }
-        own.delivered = kind == REDELIVERY_DELIVERED;
-    }
-    session->handlers.on_message(session->handlers.arg, &own);
-}
-
-static void on_suback(void *arg, int id, const int *codes, int n_codes)
-{
-    subscribe_handle(arg, id, codes, n_codes);
-}
-
-/* Tries the current address; the others of the same host follow without a wait. */
-static void connect_address(struct mqtt_session *session)
-{
-    const struct mqtt_uri *uri = current_uri(session);
-    const struct link_handlers handlers = { session, on_connack, on_message, on_suback };
-    struct error error = { ERR_OK, "" };
-    while (session->address < session->addresses.n_addresses) {
-        struct link_target target = {
-            .host = uri->host,
-            .address = session->addresses.address[session->address],
-            .port = uri->port,
-            .tls = uri->tls,
-            .v5 = session->v5,
-        };
-        enum err err = link_open(session->options, &target, &handlers, &session->link, &error);
-        if (err == ERR_OK) {
-            set_state(session, SESSION_CONNECTING, target.address);
-            return;
-        }
-        if (err == ERR_INVALID) {
-            end_with(session, MQTT_DOWN_NETWORK, true, error.text);
-            return;
-        }
-        session->address++;
-    }
-    end_with(session, MQTT_DOWN_NETWORK, false, error.text[0] ? error.text : "cannot be reached");
-}
-
-static void tick_resolving(struct mqtt_session *session)
-{
-    if (!resolve_done(session->resolve)) {
-        return;
-    }
-    struct error error = { ERR_OK, "" };
-    enum err err = resolve_answer(session->resolve, &session->addresses, &error);
-    resolve_drop(TAKE(session->resolve));
-    if (err != ERR_OK) {
-        end_with(session, MQTT_DOWN_NETWORK, false, error.text);
-        return;
-    }
-    connect_address(session);
-}
-
-static void greet(struct mqtt_session *session, enum link_end link_end);
-
-static void tick_connecting(struct mqtt_session *session)
-{
-    int code = 0;
-    socklen_t size = sizeof(code);
-    if (getsockopt(link_fd(session->link), SOL_SOCKET, SO_ERROR, &code, &size) != 0) {
-        code = errno;
-    }
-    if (code == 0) {
-        set_state(session, SESSION_GREETING, "TCP connected");
-        greet(session, link_established(session->link));
-        return;
-    }
-    link_close(TAKE(session->link));
-    session->address++;
-    if (session->address < session->addresses.n_addresses) {
-        connect_address(session);
-    } else {
-        end_with(session, MQTT_DOWN_NETWORK, false, strerror(code));
-    }
-}
-
-static void refuse(struct mqtt_session *session)
-{
-    int code = session->connack.code;
-    char text[200];
-    (void)snprintf(text, sizeof(text), "the broker refused the connection: %s (%s%d)",
-                   mqtt_reason_text(code, session->v5), session->v5 ? "MQTT 5 reason " : "code ",
-                   code);
-    enum mqtt_verdict verdict = mqtt_connack_verdict(code, session->v5);
-    if (verdict == MQTT_VERDICT_VERSION && session->v5 &&
-        session->options->version == MQTT_VERSION_AUTO) {
-        session->fallback = true;
-        end_with(session, MQTT_DOWN_BROKER, false, text);
-        session->next_ms = clock_mono_ms();
-        return;
-    }
-    bool refused = verdict == MQTT_VERDICT_REFUSED || verdict == MQTT_VERDICT_VERSION;
-    end_with(session, MQTT_DOWN_BROKER, refused, text);
-}
-
-static void accepted(struct mqtt_session *session)
-{
-    uint64_t now_ms = clock_mono_ms();
-    char broker[300];
-    broker_name(session, broker, sizeof(broker));
-    version_memory_set(broker, session->v5 ? MQTT_VERSION_5 : MQTT_VERSION_311, now_ms);
-    session->n_silent = 0;
-    session->fallback = false;
-    session->connected_ms = now_ms;
-    session->written_ms = now_ms;
-    session->misc_ms = now_ms + MISC_MS;
-    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
-    set_state(session, SESSION_SUBSCRIBING, "accepted");
-    session->no_share = false;
-    subscribe_begin(session);
-    log_info(session->options->log, "MQTT-CONNECTED",
-             "session=%s broker=%s version=%s session_present=%d keepalive_s=%d mode=%s",
-             session->options->client_id, broker, session->v5 ? "5" : "3.1.1",
-             session->connack.session_present, session->connack.keepalive_s,
-             session->exclusive ? "exclusive" : "shared");
-    session->handlers.on_connected(session->handlers.arg, session->connack.session_present);
-}
-
-/* Looks at the outcome of a step of the greeting. */
-static void greet(struct mqtt_session *session, enum link_end link_end)
-{
-    if (session->connack_came && session->connack.code != 0) {
-        refuse(session);
-    } else if (link_end != LINK_OPEN) {
-        if (!session->connack_came) {
-            note_silence(session, false);
-        }
-        end_lost(session);
-    } else if (session->connack_came) {
-        accepted(session);
-    }
-}
-
-static void attempt_timed_out(struct mqtt_session *session)
-{
-    char text[128];
-    (void)snprintf(text, sizeof(text), "no answer within %d s (%s)",
-                   session->options->connect_timeout_s, state_names[session->state]);
-    if (session->state == SESSION_GREETING) {
-        note_silence(session, true);
-    }
-    end_with(session, MQTT_DOWN_NETWORK, false, text);
-}
-
-static void tick_attempt(struct mqtt_session *session, uint64_t now_ms, bool may_connect,
-                         bool ready)
-{
-    if (!may_connect) {
-        end_with(session, MQTT_DOWN_ASKED, false, "the attempt was given up");
-        return;
-    }
-    if (session->state == SESSION_RESOLVING) {
-        tick_resolving(session);
-    } else if (ready && session->state == SESSION_CONNECTING) {
-        tick_connecting(session);
-    } else if (ready && session->state == SESSION_GREETING) {
-        greet(session, link_greet(session->link));
-    }
-    bool attempting = session->state != SESSION_IDLE && !is_connected(session);
-    if (attempting && now_ms >= session->deadline_ms) {
-        attempt_timed_out(session);
-    }
+    session_end(session, why, refused, link_text(session->link));
 }
 
 /* ---- the connection ---- */
@@ -432,15 +199,15 @@ static void tick_attempt(struct mqtt_session *session, uint64_t now_ms, bool may
 static bool review(struct mqtt_session *session, enum link_end link_end)
 {
     if (link_end != LINK_OPEN) {
-        end_lost(session);
+        session_end_lost(session);
         return false;
     }
     if (session->subscribe_failed) {
-        end_with(session, MQTT_DOWN_BROKER, session->subscribe_refused, session->subscribe_text);
+        session_end(session, MQTT_DOWN_BROKER, session->subscribe_refused, session->subscribe_text);
         return false;
     }
     if (session->state == SESSION_SUBSCRIBING && subscribe_complete(session)) {
-        set_state(session, SESSION_READY, "subscribed");
+        session_set_state(session, SESSION_READY, "subscribed");
         subscribe_tidy(session);
         session->handlers.on_subscribed(session->handlers.arg, session->filters);
     }
@@ -458,8 +225,8 @@ static void check_stall(struct mqtt_session *session, uint64_t now_ms)
     if (session->stall_wait_ms > STALL_MAX_MS) {
         session->stall_wait_ms = STALL_MAX_MS;
     }
-    end_with(session, MQTT_DOWN_STALL, false,
-             "nothing came after a full window: the broker may have miscounted it");
+    session_end(session, MQTT_DOWN_STALL, false,
+                "nothing came after a full window: the broker may have miscounted it");
 }
 
 static void goodbye(struct mqtt_session *session, uint64_t now_ms)
@@ -471,7 +238,7 @@ static void goodbye(struct mqtt_session *session, uint64_t now_ms)
     if (link_end == LINK_OPEN && !link_blocked(session->link)) {
         (void)link_goodbye(session->link);
     }
-    end_with(session, MQTT_DOWN_ASKED, false, "disconnected");
+    session_end(session, MQTT_DOWN_ASKED, false, "disconnected");
 }
 
 static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool ready)
@@ -486,12 +253,12 @@ static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool r
     if (now_ms < session->misc_ms) {
         return;
     }
-    session->misc_ms = now_ms + MISC_MS;
+    session->misc_ms = now_ms + SESSION_MISC_MS;
     if (!review(session, link_misc(session->link))) {
         return;
     }
     if (session->state == SESSION_SUBSCRIBING && now_ms >= session->deadline_ms) {
-        end_with(session, MQTT_DOWN_BROKER, false, "no SUBACK came");
+        session_end(session, MQTT_DOWN_BROKER, false, "no SUBACK came");
         return;
     }
     check_stall(session, now_ms);
@@ -500,12 +267,12 @@ static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool r
 void mqtt_session_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connect, bool ready)
 {
     if (session->state == SESSION_IDLE && may_connect && now_ms >= session->next_ms) {
-        begin_attempt(session, now_ms);
+        attempt_begin(session, now_ms);
     }
-    if (is_connected(session)) {
+    if (session_is_connected(session)) {
         tick_connected(session, now_ms, ready);
     } else if (session->state != SESSION_IDLE) {
-        tick_attempt(session, now_ms, may_connect, ready);
+        attempt_tick(session, now_ms, may_connect, ready);
     }
 }
 
@@ -533,7 +300,7 @@ void mqtt_session_poll(const struct mqtt_session *session, bool want_read, struc
         break;
     }
     /* What follows blocked output must not be read: its PUBACKs would leave with the rest. */
-    if (link_blocked(session->link) && is_connected(session)) {
+    if (link_blocked(session->link) && session_is_connected(session)) {
         ret_poll->events = POLLOUT;
     }
     if (ret_poll->events) {
@@ -554,12 +321,12 @@ uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_conn
 
 bool mqtt_session_more(const struct mqtt_session *session)
 {
-    return is_connected(session) && session->more;
+    return session_is_connected(session) && session->more;
 }
 
 void mqtt_session_read(struct mqtt_session *session)
 {
-    if (!is_connected(session) || link_blocked(session->link)) {
+    if (!session_is_connected(session) || link_blocked(session->link)) {
         return;
     }
     session->more = false;
@@ -577,7 +344,7 @@ void mqtt_session_read(struct mqtt_session *session)
 
 size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
 {
-    if (!is_connected(session)) {
+    if (!session_is_connected(session)) {
         return 0;
     }
     size_t n = redelivery_held(session->redelivery);
@@ -598,14 +365,14 @@ size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
 
 bool mqtt_session_wants_release(const struct mqtt_session *session)
 {
-    return is_connected(session) && session->state != SESSION_CLOSING &&
+    return session_is_connected(session) && session->state != SESSION_CLOSING &&
            !link_blocked(session->link) && link_wants_write(session->link);
 }
 
 void mqtt_session_drop(struct mqtt_session *session, enum mqtt_down_reason reason, const char *text)
 {
     if (session->state != SESSION_IDLE) {
-        end_with(session, reason, false, text);
+        session_end(session, reason, false, text);
     }
 }
 
@@ -616,7 +383,7 @@ void mqtt_session_settled(struct mqtt_session *session, bool delivered)
 
 void mqtt_session_disconnect(struct mqtt_session *session, uint64_t now_ms)
 {
-    if (!is_connected(session)) {
+    if (!session_is_connected(session)) {
         mqtt_session_drop(session, MQTT_DOWN_ASKED, "the attempt was given up");
         return;
     }
@@ -624,9 +391,9 @@ void mqtt_session_disconnect(struct mqtt_session *session, uint64_t now_ms)
         return;
     }
     (void)mqtt_session_release(session, now_ms);
-    if (is_connected(session)) {
+    if (session_is_connected(session)) {
         session->deadline_ms = now_ms + GOODBYE_MS;
-        set_state(session, SESSION_CLOSING, "asked to disconnect");
+        session_set_state(session, SESSION_CLOSING, "asked to disconnect");
         goodbye(session, now_ms);
     }
 }
@@ -643,7 +410,7 @@ bool mqtt_session_idle(const struct mqtt_session *session)
 
 bool mqtt_session_connected(const struct mqtt_session *session)
 {
-    return is_connected(session);
+    return session_is_connected(session);
 }
 
 size_t mqtt_session_held(const struct mqtt_session *session)

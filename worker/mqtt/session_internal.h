@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of an MQTT session share: session.c (life and states), subscribe.c. */
+/* What the files of an MQTT session share: session.c (life and states), attempt.c, subscribe.c. */
 #pragma once
 
 #include "worker/mqtt/link.h"
 #include "worker/mqtt/redelivery.h"
 #include "worker/mqtt/resolve.h"
 #include "worker/mqtt/session.h"
+
+/* Between two looks at the keep alive. */
+#define SESSION_MISC_MS 1000
 
 /* X(name): the states of a session. */
 #define SESSION_STATES(X)                                                                          \
@@ -84,3 +87,20 @@ void subscribe_handle(struct mqtt_session *session, int id, const int *codes, in
 bool subscribe_complete(const struct mqtt_session *session);
 /* subscribe_tidy queues UNSUBSCRIBEs for recorded filters that are not wanted any more. */
 void subscribe_tidy(struct mqtt_session *session);
+
+/* session_set_state is the one place that changes the state. */
+void session_set_state(struct mqtt_session *session, enum session_state state, const char *reason);
+const char *session_state_name(enum session_state state);
+/* session_end ends connection or attempt, schedules the next one and tells the owner; the link is
+ * gone afterwards. session_end_lost does it for a link that was lost. */
+void session_end(struct mqtt_session *session, enum mqtt_down_reason reason, bool refused,
+                 const char *text);
+void session_end_lost(struct mqtt_session *session);
+bool session_is_connected(const struct mqtt_session *session);
+/* session_uri returns the broker that is tried; session_broker writes it as text. */
+const struct mqtt_uri *session_uri(const struct mqtt_session *session);
+void session_broker(const struct mqtt_session *session, char *text, size_t size);
+
+/* attempt_begin starts an attempt; attempt_tick does what is due for it. */
+void attempt_begin(struct mqtt_session *session, uint64_t now_ms);
+void attempt_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connect, bool ready);

@@ -157,7 +157,7 @@ void subscribe_tidy(struct mqtt_session *session)
     const struct config_list *recorded = session->options->recorded;
     for (size_t i = 0; recorded && i < recorded->n_items; i++) {
         if (!listed(session->filters, recorded->items[i])) {
-            log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=%s filter=\"%s\"",
+            log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=\"%s\" filter=\"%s\"",
                      session->options->client_id, recorded->items[i]);
             link_unsubscribe(session->link, &recorded->items[i], 1);
         }

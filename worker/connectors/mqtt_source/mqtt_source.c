@@ -28,19 +28,29 @@ struct source_task {
     bool reported_running;
 };
 
+/* The metrics may outlive the task; nothing of it is there any more. */
+static void clear_gauges(const struct source_task *task)
+{
+    static const enum metric_id gauges[] = { METRIC_MQTT_SESSIONS, METRIC_MQTT_CONNECTED,
+                                             METRIC_PARKED, METRIC_UNACKED, METRIC_OLDEST_UNACKED };
+    for (size_t i = 0; i < N_ELEMENTS(gauges); i++) {
+        metric_set(task->context->metrics, gauges[i], 0, 0);
+    }
+}
+
 static void source_free(void *state)
 {
     struct source_task *task = state;
     if (!task) {
         return;
     }
+    clear_gauges(task);
     /* The producer first: if it was the last user's, what is still under way is reported now. */
     pipeline_close(task->pipeline);
     for (size_t i = 0; i < task->n_readers; i++) {
-        bool last = i + 1 == task->n_readers;
-        reader_free(task->readers[i], last ? task->event_fd : -1);
+        reader_free(task->readers[i]);
     }
-    if (task->n_readers == 0 && task->event_fd >= 0) {
+    if (task->event_fd >= 0) {
         close(task->event_fd);
     }
     free(task->readers);

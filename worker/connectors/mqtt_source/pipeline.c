@@ -14,6 +14,9 @@
 #define VALUE_CONVERTER  "org.apache.kafka.connect.converters.ByteArrayConverter"
 #define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 
+/* How often a refused record is sent again by itself. */
+#define SUSPECT_TRIES 3
+
 struct pipeline {
     const struct task_context *context;
     const struct source_settings *settings;
@@ -231,8 +234,9 @@ static void log_bad(struct pipeline *pipeline, const struct mqtt_message *messag
     }
     bool details = pipeline->settings->errors.log_details;
     log_error(pipeline->context->log, "RECORD-ERROR",
-              "stage=%s class=%s error=\"%s\" mqtt_topic=\"%s\" suppressed=%u", failure->stage,
-              failure->class_name, failure->error.text, details ? message->topic : "", suppressed);
+              "stage=%s class=%s kafka_topic=%s error=\"%s\" mqtt_topic=\"%s\" suppressed=%u",
+              failure->stage, failure->class_name, pipeline->settings->kafka_topic,
+              failure->error.text, details ? message->topic : "", suppressed);
 }
 
 static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
@@ -282,8 +286,8 @@ static enum pipeline_result handle_bad(struct pipeline *pipeline,
 
 /* ---- sending ---- */
 
-enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_message *message,
-                                   struct window *window, struct error *reterr)
+static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_message *message,
+                                 struct window *window, unsigned n_tries, struct error *reterr)
 {
     struct failure failure;
     failure.error.text[0] = '\0';
@@ -296,6 +300,7 @@ enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_
         return PIPELINE_SENT;
     }
     struct window_item *item = window_add(window, message);
+    item->n_tries = (uint16_t)n_tries;
     err = kafka_producer_send(pipeline->producer, &pipeline->record, window_tracker(window),
                               &item->flight, &failure.error);
     if (err == ERR_OK) {
@@ -314,12 +319,30 @@ enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_
     return handle_bad(pipeline, message, window, &failure, reterr);
 }
 
+enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_message *message,
+                                   struct window *window, struct error *reterr)
+{
+    return send(pipeline, message, window, 0, reterr);
+}
+
+/* The broker refuses a batch for one bad record in it, so a refused record is sent again by itself
+ * before it is judged; more than once, as other sessions' records may have come into its batch. */
+static bool is_suspect(const struct window_item *item)
+{
+    enum err err = item->flight.err;
+    return (err == ERR_TOO_LARGE || err == ERR_REJECTED) && item->copy && !item->dead_letter &&
+           item->n_tries < SUSPECT_TRIES;
+}
+
 static enum pipeline_result review_item(struct pipeline *pipeline, struct window *window,
                                         struct window_item *item, struct error *reterr)
 {
     enum err err = item->flight.err;
     if (err == ERR_UNAVAILABLE || err == ERR_FENCED) {
         return PIPELINE_NEW_PRODUCER;
+    }
+    if (is_suspect(item)) {
+        return send(pipeline, item->copy, window, item->n_tries + 1U, reterr);
     }
     struct failure failure = { .stage = "KAFKA_PRODUCE", .class_name = "producer" };
     (void)error_set(&failure.error, err, "%s", kafka_code_text(item->flight.kafka_code));
@@ -337,8 +360,11 @@ static enum pipeline_result review_item(struct pipeline *pipeline, struct window
 enum pipeline_result pipeline_review(struct pipeline *pipeline, struct window *window,
                                      struct error *reterr)
 {
-    struct window_item *item = window_next_failed(window);
-    for (; item; item = window_next_failed(window)) {
+    while (window_undelivered(window) == 0) {
+        struct window_item *item = window_next_failed(window);
+        if (!item) {
+            break;
+        }
         enum pipeline_result result = review_item(pipeline, window, item, reterr);
         /* A queue that is full right after everything was reported belongs to others: let the
          * messages come again. */

@@ -216,8 +216,13 @@ static void count_in(struct reader *reader)
 
 static void count_out(struct reader *reader)
 {
-    metric_add(reader->context->metrics, METRIC_RECORDS_OUT, 0, window_sent(reader->window));
-    metric_add(reader->context->metrics, METRIC_BYTES_OUT, 0, window_sent_bytes(reader->window));
+    size_t n = 0;
+    size_t n_bytes = 0;
+    window_delivered(reader->window, &n, &n_bytes);
+    if (n > 0) {
+        metric_add(reader->context->metrics, METRIC_RECORDS_OUT, 0, n);
+        metric_add(reader->context->metrics, METRIC_BYTES_OUT, 0, n_bytes);
+    }
 }
 
 static void release(struct reader *reader)
@@ -279,8 +284,9 @@ static void check_window(struct reader *reader)
         abandon_window(reader);
         return;
     }
-    bool filled = window_messages(reader->window) > 0 || reader->connection_lost;
-    if (gate_open(reader) && (filled || mqtt_session_wants_release(reader->session))) {
+    bool due = window_messages(reader->window) > 0 || reader->connection_lost ||
+               reader->subscribed || mqtt_session_wants_release(reader->session);
+    if (due && gate_open(reader)) {
         finish_window(reader);
     }
 }
@@ -457,14 +463,14 @@ struct reader *reader_new(const struct task_context *context,
     return reader;
 }
 
-void reader_free(struct reader *reader, int close_fd)
+void reader_free(struct reader *reader)
 {
     if (!reader) {
         return;
     }
     mqtt_session_free(reader->session);
     forget_waiting(reader);
-    window_free(reader->window, close_fd);
+    window_free(reader->window);
     config_list_fini(&reader->own_filters);
     config_list_fini(&reader->recorded);
     free(reader->client_id);

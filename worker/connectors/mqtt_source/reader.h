@@ -21,8 +21,8 @@ enum reader_wish {
 struct reader *reader_new(const struct task_context *context,
                           const struct source_settings *settings, struct pipeline *pipeline, int k,
                           int event_fd);
-/* reader_free drops the connection; the session stays at the broker. close_fd: see window_free. */
-void reader_free(struct reader *reader, int close_fd);
+/* reader_free drops the connection; the session stays at the broker. */
+void reader_free(struct reader *reader);
 
 /* reader_step does all that can be done now. ready: the descriptor of reader_poll came up. Returns
  * false when the task has to fail; reterr says why. */

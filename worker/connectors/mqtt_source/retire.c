@@ -29,7 +29,7 @@ static enum err end_sessions(struct source_settings *settings, const struct log_
         if (err != ERR_OK) {
             return err;
         }
-        log_info(log, "MQTT-SESSION-ENDED", "session=%s", client_id);
+        log_info(log, "MQTT-SESSION-ENDED", "session=\"%s\"", client_id);
     }
     return ERR_OK;
 }

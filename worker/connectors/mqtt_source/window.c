@@ -2,6 +2,7 @@
 /* Messages on their way. See window.h. */
 #include "worker/connectors/mqtt_source/window.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -35,7 +36,6 @@ struct window {
     size_t n_bytes;
     size_t n_sent_bytes;
     bool keep_copies;
-    int close_fd;
 };
 
 /* Windows of tasks that ended while Kafka did not answer: their flights are still written to. */
@@ -52,9 +52,11 @@ struct window *window_new(int event_fd, struct metric_scope *metrics, bool keep_
 {
     struct window *window = xcalloc(1, sizeof(*window));
     list_init(&window->link);
-    kafka_tracker_init(&window->tracker, event_fd, metrics);
+    /* Reports may come after the task and its descriptor are gone. */
+    int own_fd = fcntl(event_fd, F_DUPFD_CLOEXEC, 0);
+    ASSERT(own_fd >= 0);
+    kafka_tracker_init(&window->tracker, own_fd, metrics);
     window->keep_copies = keep_copies;
-    window->close_fd = -1;
     return window;
 }
 
@@ -75,9 +77,7 @@ static void destroy(struct window *window)
     }
     free(window->chunks);
     free(window->segments);
-    if (window->close_fd >= 0) {
-        close(window->close_fd);
-    }
+    close(window->tracker.event_fd);
     free(window);
 }
 
@@ -96,11 +96,10 @@ static void sweep(struct list *ret_done)
     lock_drop(&graveyard_lock);
 }
 
-void window_free(struct window *window, int close_fd)
+void window_free(struct window *window)
 {
     (void)pthread_once(&graveyard_once, graveyard_setup);
     if (window) {
-        window->close_fd = close_fd;
         lock_take(&graveyard_lock);
         list_push_back(&graveyard, &window->link);
         lock_drop(&graveyard_lock);
@@ -135,6 +134,7 @@ struct window_item *window_add(struct window *window, const struct mqtt_message 
     struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
     item->copy = window->keep_copies ? copy_message(message) : NULL;
     item->n_bytes = (uint32_t)message->length;
+    item->n_tries = 0;
     item->dead_letter = false;
     window->n_sent_bytes += message->length;
     return item;
@@ -215,14 +215,18 @@ size_t window_bytes(const struct window *window)
     return window->n_bytes;
 }
 
-size_t window_sent(const struct window *window)
+void window_delivered(const struct window *window, size_t *ret_records, size_t *ret_bytes)
 {
-    return window->n_items;
-}
-
-size_t window_sent_bytes(const struct window *window)
-{
-    return window->n_sent_bytes;
+    size_t n = window->n_items;
+    size_t bytes = window->n_sent_bytes;
+    bool failures = atomic_load(&window->tracker.n_failed) > 0;
+    for (size_t i = 0; failures && i < window->n_items; i++) {
+        const struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
+        n -= item->flight.err != ERR_OK;
+        bytes -= item->flight.err != ERR_OK ? item->n_bytes : 0;
+    }
+    *ret_records = n;
+    *ret_bytes = bytes;
 }
 
 uint64_t window_opened_ms(const struct window *window)

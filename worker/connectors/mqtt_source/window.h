@@ -21,6 +21,7 @@ struct window_item {
     struct kafka_flight flight;
     struct mqtt_message *copy; /* in the window's memory; NULL unless copies are kept */
     uint32_t n_bytes;
+    uint16_t n_tries; /* sends of the same message before this one */
     bool dead_letter; /* went to the dead letter queue */
 };
 
@@ -29,8 +30,8 @@ struct window_item {
  * letter queue. */
 struct window *window_new(int event_fd, struct metric_scope *metrics, bool keep_copies);
 /* window_free frees it, now or, while reports are still to come, at a later call of this function;
- * event_fd must then stay open, so the last window that uses it closes it (close_fd). */
-void window_free(struct window *window, int close_fd);
+ * NULL: only what is left of earlier ones. */
+void window_free(struct window *window);
 
 /* window_add returns a place for a record made of message. */
 struct window_item *window_add(struct window *window, const struct mqtt_message *message);
@@ -50,9 +51,9 @@ struct window_item *window_next_failed(struct window *window);
 /* window_messages, window_bytes: what came in since the last reset. */
 size_t window_messages(const struct window *window);
 size_t window_bytes(const struct window *window);
-/* window_sent, window_sent_bytes: records and payload bytes that were handed to Kafka. */
-size_t window_sent(const struct window *window);
-size_t window_sent_bytes(const struct window *window);
+/* window_delivered counts the records and payload bytes that Kafka has; only while nothing is
+ * undelivered. */
+void window_delivered(const struct window *window, size_t *ret_records, size_t *ret_bytes);
 /* window_opened_ms returns when the oldest message came, 0 if empty. */
 uint64_t window_opened_ms(const struct window *window);
 /* window_observe adds the ages of all messages to a histogram. */

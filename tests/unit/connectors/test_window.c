@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the window of messages on their way. */
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+#include "worker/connectors/mqtt_source/window.h"
+#include "worker/kafka/delivery.h"
+
+static const struct mqtt_message hello = { .topic = "a", .payload = "hello", .length = 5 };
+
+static void send_one(struct window *window)
+{
+    struct window_item *item = window_add(window, &hello);
+    item->flight.tracker = window_tracker(window);
+    item->flight.err = ERR_OK;
+    tracker_take(window_tracker(window));
+}
+
+static struct window *open_window(bool keep_copies)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct window *window = window_new(fd, NULL, keep_copies);
+    close(fd);
+    return window;
+}
+
+static void test_places_stay_where_they_are_while_the_window_grows(void **state)
+{
+    (void)state;
+    struct window *window = open_window(false);
+    struct window_item *first = window_add(window, &hello);
+    for (int i = 0; i < 5000; i++) {
+        (void)window_add(window, &hello);
+    }
+    first->flight.err = ERR_TOO_LARGE;
+    atomic_store(&window_tracker(window)->n_failed, 1);
+    assert_ptr_equal(window_next_failed(window), first);
+    window_reset(window);
+    window_free(window);
+}
+
+static void test_failed_items_are_found_once_in_order(void **state)
+{
+    (void)state;
+    struct window *window = open_window(false);
+    struct window_item *items[3];
+    for (int i = 0; i < 3; i++) {
+        items[i] = window_add(window, &hello);
+        items[i]->flight.err = i == 1 ? ERR_OK : ERR_REJECTED;
+    }
+    atomic_store(&window_tracker(window)->n_failed, 2);
+    assert_ptr_equal(window_next_failed(window), items[0]);
+    assert_ptr_equal(window_next_failed(window), items[2]);
+    assert_null(window_next_failed(window));
+    size_t n = 0;
+    size_t n_bytes = 0;
+    window_delivered(window, &n, &n_bytes);
+    assert_int_equal(n, 1);
+    assert_int_equal(n_bytes, 5);
+    window_free(window);
+}
+
+static void test_copies_outlive_the_message(void **state)
+{
+    (void)state;
+    struct window *window = open_window(true);
+    char topic[] = "a/b";
+    char payload[] = "bytes";
+    const struct mqtt_message message = { .topic = topic, .payload = payload, .length = 5 };
+    struct window_item *item = window_add(window, &message);
+    memset(topic, 'x', 3);
+    memset(payload, 'x', 5);
+    assert_string_equal(item->copy->topic, "a/b");
+    assert_memory_equal(item->copy->payload, "bytes", 5);
+    window_take_back(window);
+    window_free(window);
+}
+
+static void test_times_and_bytes_are_those_of_all_messages(void **state)
+{
+    (void)state;
+    struct window *window = open_window(false);
+    assert_int_equal(window_opened_ms(window), 0);
+    window_note(window, &hello, 5000);
+    window_note(window, &hello, 7000);
+    assert_int_equal(window_opened_ms(window), 5);
+    assert_int_equal(window_messages(window), 2);
+    assert_int_equal(window_bytes(window), 10);
+    window_reset(window);
+    assert_int_equal(window_messages(window), 0);
+    assert_int_equal(window_opened_ms(window), 0);
+    window_free(window);
+}
+
+static void test_window_of_a_task_that_ended_waits_for_its_last_report(void **state)
+{
+    (void)state;
+    struct window *window = open_window(true);
+    struct kafka_tracker *tracker = window_tracker(window);
+    int fd = tracker->event_fd;
+    send_one(window);
+    window_free(window);
+    /* Still there: the report is written into it. */
+    assert_int_equal(write(fd, &(uint64_t){ 1 }, 8), 8);
+    tracker_release(tracker, 1);
+    window_free(NULL);
+    assert_int_equal(write(fd, &(uint64_t){ 1 }, 8), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places_stay_where_they_are_while_the_window_grows),
+        cmocka_unit_test(test_failed_items_are_found_once_in_order),
+        cmocka_unit_test(test_copies_outlive_the_message),
+        cmocka_unit_test(test_times_and_bytes_are_those_of_all_messages),
+        cmocka_unit_test(test_window_of_a_task_that_ended_waits_for_its_last_report),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session on a workbench: options, handlers that record, a scripted broker, and turns of both. */
+#pragma once
+
+#include "tests/support/fake_broker.h"
+#include "worker/mqtt/session.h"
+
+#define BENCH_MESSAGES 256
+
+struct seen_message {
+    char topic[64];
+    size_t length;
+    uint16_t id;
+    bool duplicate;
+    bool delivered;
+};
+
+struct bench {
+    struct fake_broker broker;
+    struct mqtt_uris uris;
+    struct config_list shared;
+    struct config_list own;
+    struct config_list recorded;
+    struct mqtt_options options;
+    struct mqtt_session *session;
+    bool may_connect;
+    size_t room; /* messages that may still be handed out */
+    struct seen_message messages[BENCH_MESSAGES];
+    size_t n_messages;
+    unsigned n_connected;
+    unsigned n_subscribed;
+    char subscribed[256]; /* filters of the last on_subscribed, joined by " " */
+    bool session_present;
+    unsigned n_down;
+    enum mqtt_down_reason down_reason;
+    bool down_refused;
+    char down_text[256];
+};
+
+/* bench_open makes options for a session that nobody has begun; bench_begin makes the session. */
+struct bench *bench_open(void);
+void bench_begin(struct bench *bench);
+void bench_close(struct bench *bench);
+
+/* bench_turn lets the session do what is due, waiting up to 5 ms for something to happen. */
+void bench_turn(struct bench *bench);
+/* bench_packet waits for the next packet of the client; fails the test if none comes in time. */
+enum packet_type bench_packet(struct bench *bench);
+/* bench_silence takes some turns in which the client must not send anything. */
+void bench_silence(struct bench *bench);
+/* bench_accept waits for a connection and its CONNECT. */
+void bench_accept(struct bench *bench);
+/* bench_connect does that and accepts it and its subscription, up to READY. */
+void bench_connect(struct bench *bench, bool present);
+/* bench_wait_messages waits until n messages were handed out in all; bench_wait_down for n ends. */
+void bench_wait_messages(struct bench *bench, size_t n);
+void bench_wait_down(struct bench *bench, unsigned n);
+/* bench_release releases, as an owner does whose deliveries are all in. */
+size_t bench_release(struct bench *bench);

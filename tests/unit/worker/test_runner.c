@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of tasks and retirements on their threads: which events come, in which order, and once.
+ * fakes: connectors
+ */
+#include <string.h>
+
+#include "tests/fakes/connectors.h"
+#include "tests/support/unit.h"
+#include "worker/base/clock.h"
+#include "worker/base/lock.h"
+#include "worker/base/mem.h"
+#include "worker/runner.h"
+#include "worker/task.h"
+
+#define MAX_EVENTS 64
+
+struct seen {
+    enum task_event_kind kind;
+    uint64_t incarnation;
+    enum err err;
+    char trace[128];
+};
+
+struct fixture {
+    struct runner *runner;
+    struct kvs worker;
+    struct kvs config;
+    struct kvs task_config;
+    struct lock lock; /* guards what follows */
+    struct cond changed;
+    struct seen events[MAX_EVENTS];
+    size_t n_events;
+    char offset[64];
+};
+
+static void on_event(void *arg, const struct task_event *event)
+{
+    struct fixture *f = arg;
+    lock_take(&f->lock);
+    ASSERT(f->n_events < MAX_EVENTS);
+    struct seen *seen = &f->events[f->n_events++];
+    *seen = (struct seen){ event->kind, event->incarnation, event->err, "" };
+    (void)snprintf(seen->trace, sizeof(seen->trace), "%s", event->trace ? event->trace : "");
+    cond_broadcast(&f->changed);
+    lock_drop(&f->lock);
+}
+
+static void put_offset(void *arg, const char *connector, const char *partition, const char *offset)
+{
+    struct fixture *f = arg;
+    lock_take(&f->lock);
+    (void)snprintf(f->offset, sizeof(f->offset), "%s %s %s", connector, partition, offset);
+    cond_broadcast(&f->changed);
+    lock_drop(&f->lock);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    lock_init(&f->lock, LOCK_RANK_HERDER);
+    cond_init(&f->changed);
+    kvs_init(&f->worker);
+    kvs_set(&f->worker, "group.id", "g");
+    kvs_init(&f->config);
+    kvs_set(&f->config, "connector.class", "FakeSource");
+    kvs_init(&f->task_config);
+    memset(&fake_calls, 0, sizeof(fake_calls));
+    const struct offset_port offsets = { f, NULL, put_offset };
+    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t i = 1; i <= 4; i++) {
+        runner_stop(f->runner, i, 0);
+    }
+    runner_free(f->runner);
+    assert_int_equal(atomic_load(&fake_calls.n_run), atomic_load(&fake_calls.n_free));
+    kvs_fini(&f->worker);
+    kvs_fini(&f->config);
+    kvs_fini(&f->task_config);
+    cond_fini(&f->changed);
+    lock_fini(&f->lock);
+    free(f);
+    return 0;
+}
+
+static void start(struct fixture *f, uint64_t incarnation, bool paused)
+{
+    const struct task_spec spec = {
+        .connector = "c",
+        .incarnation = incarnation,
+        .paused = paused,
+        .connector_config = &f->config,
+        .task_config = &f->task_config,
+    };
+    runner_start(f->runner, &spec);
+}
+
+/* Waits for the n-th event and checks what it is. */
+static void assert_event(struct fixture *f, size_t n, uint64_t incarnation,
+                         enum task_event_kind kind)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    lock_take(&f->lock);
+    while (f->n_events < n && cond_wait_until(&f->changed, &f->lock, deadline_ms)) {
+    }
+    bool came = f->n_events >= n;
+    struct seen seen = f->events[n - 1];
+    lock_drop(&f->lock);
+    assert_true(came);
+    assert_int_equal(seen.kind, kind);
+    assert_int_equal(seen.incarnation, incarnation);
+}
+
+static void test_start_and_stop(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+}
+
+static void test_stop_twice_gives_one_event(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    runner_stop(f->runner, 1, clock_mono_ms());
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+    runner_stop(f->runner, 1, 0);
+    runner_free(f->runner);
+    assert_int_equal(f->n_events, 2);
+    const struct offset_port offsets = { f, NULL, NULL };
+    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+}
+
+static void test_pause_and_resume(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, true);
+    assert_event(f, 1, 1, TASK_EVENT_PAUSED);
+    runner_resume(f->runner, 1);
+    assert_event(f, 2, 1, TASK_EVENT_RUNNING);
+    runner_pause(f->runner, 1);
+    assert_event(f, 3, 1, TASK_EVENT_PAUSED);
+}
+
+static void test_failure_to_make_the_task(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "fail.new", "no good");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_FAILED);
+    assert_string_equal(f->events[0].trace, "no good");
+    runner_stop(f->runner, 1, 0);
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+}
+
+static void test_failure_of_the_run(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "fail.run", "broke");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    assert_event(f, 2, 1, TASK_EVENT_FAILED);
+    assert_string_equal(f->events[1].trace, "broke");
+    assert_int_equal(f->events[1].err, ERR_IO);
+    runner_stop(f->runner, 1, 0);
+    assert_event(f, 3, 1, TASK_EVENT_STOPPED);
+}
+
+static void test_unknown_class_fails_the_task(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "connector.class", "x.Y");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_FAILED);
+    assert_non_null(strstr(f->events[0].trace, "x.Y"));
+}
+
+static void test_task_that_ends_by_itself_is_stopped(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "end.now", "1");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_STOPPED);
+}
+
+static void test_incarnations_do_not_mix(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    start(f, 2, false);
+    runner_stop(f->runner, 99, 0);
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    lock_take(&f->lock);
+    while (f->n_events < 3 && cond_wait_until(&f->changed, &f->lock, deadline_ms)) {
+    }
+    size_t n_stopped = 0;
+    for (size_t i = 1; i < f->n_events; i++) {
+        bool first = f->events[i].incarnation == 1;
+        assert_int_equal(f->events[i].kind, first ? TASK_EVENT_STOPPED : TASK_EVENT_RUNNING);
+        n_stopped += first;
+    }
+    lock_drop(&f->lock);
+    assert_int_equal(n_stopped, 1);
+}
+
+static void test_restart_is_counted_and_goes_on_counting(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    struct metric_scope *scope = metrics_task("c", 0);
+    metric_add(scope, METRIC_RECORDS_IN, 0, 5);
+    metrics_task_drop(scope);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+    start(f, 2, false);
+    assert_event(f, 3, 2, TASK_EVENT_RUNNING);
+    scope = metrics_task("c", 0);
+    assert_true(metric_get(scope, METRIC_TASK_RESTARTS, 0) > 0.5);
+    assert_true(metric_get(scope, METRIC_RECORDS_IN, 0) > 4.5);
+    metrics_task_drop(scope);
+}
+
+static void test_offsets_reach_the_port(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    lock_take(&f->lock);
+    assert_string_equal(f->offset, "c {\"p\":1} {\"o\":2}");
+    lock_drop(&f->lock);
+}
+
+static void test_retirement(void **state)
+{
+    struct fixture *f = *state;
+    struct kvs tasks[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    runner_retire(f->runner, 3, "c", &f->config, tasks, 2);
+    assert_event(f, 1, 3, RETIRE_EVENT_DONE);
+    assert_int_equal(f->events[0].err, ERR_OK);
+    kvs_set(&f->config, "fail.retire", "away");
+    runner_retire(f->runner, 4, "c", &f->config, tasks, 2);
+    assert_event(f, 2, 4, RETIRE_EVENT_DONE);
+    assert_int_equal(f->events[1].err, ERR_UNAVAILABLE);
+    assert_string_equal(f->events[1].trace, "away");
+}
+
+static void test_moves_of_the_state_machine(void **state)
+{
+    (void)state;
+    assert_true(task_move_allowed(TASK_STATE_STARTING, TASK_STATE_RUNNING));
+    assert_true(task_move_allowed(TASK_STATE_RUNNING, TASK_STATE_PAUSED));
+    assert_true(task_move_allowed(TASK_STATE_PAUSED, TASK_STATE_RUNNING));
+    assert_false(task_move_allowed(TASK_STATE_STOPPING, TASK_STATE_RUNNING));
+    assert_false(task_move_allowed(TASK_STATE_FAILED, TASK_STATE_RUNNING));
+    for (int to = 0; to < TASK_STATE_N; to++) {
+        assert_false(task_move_allowed(TASK_STATE_STOPPED, (enum task_state)to));
+    }
+}
+
+#define RUNS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUNS(test_start_and_stop),
+        RUNS(test_stop_twice_gives_one_event),
+        RUNS(test_pause_and_resume),
+        RUNS(test_failure_to_make_the_task),
+        RUNS(test_failure_of_the_run),
+        RUNS(test_unknown_class_fails_the_task),
+        RUNS(test_task_that_ends_by_itself_is_stopped),
+        RUNS(test_incarnations_do_not_mix),
+        RUNS(test_restart_is_counted_and_goes_on_counting),
+        RUNS(test_offsets_reach_the_port),
+        RUNS(test_retirement),
+        cmocka_unit_test(test_moves_of_the_state_machine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

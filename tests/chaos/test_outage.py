@@ -7,7 +7,16 @@ import pytest
 
 # pylint: disable=import-error
 from chaos.account import connections, throughout
-from chaos.scenario import TASKS, WINDOW, quick
+from chaos.proxy import kafka_with_side_door
+from chaos.scenario import (
+    TASKS,
+    WINDOW,
+    quick,
+    running_elsewhere,
+    seconds_until,
+    tasks_on,
+    wait_spread,
+)
 from lab import wait_until
 
 pytestmark = pytest.mark.timeout(900)
@@ -82,6 +91,63 @@ def test_kafka_outage_of_three_keepalives_loses_nothing(
     assert reconnects(group) <= 3 * TASKS
     assert parked(group) == 0
     group.wait_running("c", TASKS)
+
+
+def test_end_of_kafka_and_all_workers_at_once_loses_nothing(
+    cluster, fresh_kafka, flow, note, sizes
+):
+    kafka = fresh_kafka()
+    group = cluster(2, kafka=kafka, properties=quick(2))
+    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(10, 40)))
+    kafka.wait_count(group.topic, sizes.messages // 20)
+    kafka.kill9()
+    for worker in group.workers:
+        worker.kill9()
+    kafka.start()
+    for worker in group.workers:
+        worker.launch()
+    for worker in group.workers:
+        worker.wait_serving(60)
+    group.wait_running("c", TASKS, timeout=60)
+    account = run.verify(patience=60)
+    note(account, 2 * TASKS * WINDOW)
+    account.check(duplicates=2 * TASKS * WINDOW)
+
+
+@pytest.fixture
+def side_door(lab):
+    """(Kafka, proxy to it that can be cut)."""
+    kafka, proxy = kafka_with_side_door(lab)
+    yield kafka, proxy
+    proxy.close()
+    kafka.kill9()
+
+
+def test_worker_cut_off_from_kafka_only_gives_way(cluster, side_door, flow, note, sizes):
+    """It still reaches the MQTT broker, but what it takes there it does not acknowledge."""
+    kafka, proxy = side_door
+    group = cluster(workers=0, kafka=kafka, properties=quick(sizes.session_timeout))
+    cut = group.add(1, properties={"bootstrap.servers": proxy.address})
+    group.add(1)
+    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    wait_spread(group, 2)
+    run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(12, 40)))
+    kafka.wait_count(group.topic, sizes.messages // 20)
+    proxy.cut()
+    group.workers.reverse()  # the other worker's REST is asked from here on
+    moved = seconds_until(
+        lambda: running_elsewhere(group, [cut]), 30, "the tasks to run on the worker that is whole"
+    )
+    throughout(2, lambda: running_elsewhere(group, [cut]))
+    proxy.heal()
+    cut.wait_serving(30)
+    wait_spread(group, 2)
+    assert tasks_on(group, cut)
+    account = run.verify()
+    note(account, 3 * TASKS * WINDOW, f"moved after {moved:.1f} s")
+    account.check(duplicates=3 * TASKS * WINDOW)
+    assert moved <= sizes.session_timeout + 2
 
 
 def settle(broker):

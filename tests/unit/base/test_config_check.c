@@ -245,6 +245,7 @@ static void test_validate_null_is_an_error_and_not_the_default(void **state UNUS
     struct config_result result;
     CLEANUP(free_charp)
     char *errors = errors_of((const char *const[]){ "name", "n", "on", NULL, NULL }, &result);
+    assert_true(errors[0] != '\0');
     assert_null(config_result_find(&result, "on")->value);
     config_result_fini(&result);
 }

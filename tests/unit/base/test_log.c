@@ -167,6 +167,7 @@ static void test_log_json_lines_of_random_bytes_always_parse(void **state UNUSED
         }
         pairs[length] = '\0';
         CLEANUP(free_charp) char *text = line_of(LOG_FORMAT_TEXT, NULL, pairs);
+        assert_non_null(strstr(text, " WARN  TEST-EVENT"));
         CLEANUP(free_charp) char *line = line_of(LOG_FORMAT_JSON, NULL, pairs);
         CLEANUP(json_delete) cJSON *object = NULL;
         struct error error;

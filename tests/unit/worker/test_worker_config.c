@@ -254,6 +254,7 @@ static void test_check_refuses_one_topic_for_two_purposes(void **state UNUSED)
         (const char *const[]){ "config.storage.topic", "t", "claims.storage.topic", "t", NULL },
         &err, &error);
     assert_int_equal(err, ERR_INVALID);
+    assert_string_equal(text, "");
     assert_string_equal(error.text,
                         "Invalid value t for configuration claims.storage.topic: "
                         "config.storage.topic names the same topic. Give each its own.");
@@ -305,6 +306,7 @@ static void test_check_keeps_the_mend_behind_a_long_value(void **state UNUSED)
     char *text =
         checked((const char *const[]){ "rest.max.connections", value, NULL }, &err, &error);
     assert_int_equal(err, ERR_INVALID);
+    assert_string_equal(text, "");
     assert_non_null(strstr(error.text, "777... for configuration rest.max.connections: Not a "
                                        "number of type INT. Remove the line to get the default, "
                                        "256."));

@@ -31,6 +31,7 @@ _rows = []
 def pytest_configure(config):
     configure_integration()
     config.addinivalue_line("markers", "sized(name, short, full): values for each size of run")
+    config.addinivalue_line("markers", "full: left out of short runs")
 
 
 def pytest_addoption(parser):
@@ -63,6 +64,14 @@ def pytest_generate_tests(metafunc):
     for mark in metafunc.definition.iter_markers("sized"):
         name, short, full = mark.args
         metafunc.parametrize(name, short if is_short(metafunc.config) else full)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Scenarios marked `full` are left out of the short run."""
+    if is_short(config):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

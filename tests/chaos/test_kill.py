@@ -49,6 +49,7 @@ def test_nothing_is_lost_while_workers_are_killed(cluster, flow, note, sizes, rn
     account.check(duplicates=allowed)
 
 
+@pytest.mark.full
 def test_nothing_is_lost_while_the_only_worker_is_killed(cluster, flow, note, sizes, rng):
     group = cluster(1, properties=quick(sizes.session_timeout))
     group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
@@ -75,6 +76,7 @@ def test_loss_is_seen_when_acks_do_not_wait(cluster, flow, note, sizes, rng, loa
     assert account.missing > 0
 
 
+@pytest.mark.full
 def test_frozen_worker_loses_its_tasks_and_no_message(cluster, flow, note, sizes, rng):
     group = cluster(3, properties=quick(sizes.session_timeout))
     group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)

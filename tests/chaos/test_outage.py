@@ -49,7 +49,7 @@ def start_kafka(kafka, how):
         kafka.start()
 
 
-@pytest.mark.parametrize("how", ["frozen", "killed"])
+@pytest.mark.sized("how", ["frozen"], ["frozen", "killed"])
 def test_kafka_outage_of_three_keepalives_loses_nothing(
     cluster, fresh_kafka, flow, note, sizes, how
 ):
@@ -93,6 +93,7 @@ def test_kafka_outage_of_three_keepalives_loses_nothing(
     group.wait_running("c", TASKS)
 
 
+@pytest.mark.full
 def test_end_of_kafka_and_all_workers_at_once_loses_nothing(
     cluster, fresh_kafka, flow, note, sizes
 ):
@@ -124,6 +125,7 @@ def side_door(lab):
     kafka.kill9()
 
 
+@pytest.mark.full
 def test_worker_cut_off_from_kafka_only_gives_way(cluster, side_door, flow, note, sizes):
     """It still reaches the MQTT broker, but what it takes there it does not acknowledge."""
     kafka, proxy = side_door
@@ -180,7 +182,7 @@ def restart_in_turn(broker, run, how):
     return restarts
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.sized("how", ["stopped"], ["stopped", "killed"])
 def test_broker_restart_loses_nothing(cluster, fresh_mosquitto, flow, note, sizes, how):
     broker = fresh_mosquitto()
     group = cluster(2, mosquitto=broker)
@@ -201,6 +203,7 @@ def test_broker_restart_loses_nothing(cluster, fresh_mosquitto, flow, note, size
     assert account.reconnects <= 3 * TASKS * restarts
 
 
+@pytest.mark.full
 def test_broker_restart_loses_only_what_it_had_no_subscriber_for(
     cluster, fresh_mosquitto, flow, note, sizes
 ):

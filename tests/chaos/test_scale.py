@@ -51,6 +51,7 @@ def test_workers_join_and_leave(cluster, flow, note, sizes, peak):
     assert max(leaves) <= HANDOVER
 
 
+@pytest.mark.full
 def test_rolling_restart_of_all_workers(cluster, flow, note, sizes):
     group = cluster(3)
     group.create("c", tasks_max=TASKS)
@@ -108,7 +109,7 @@ def test_connector_is_paused_restarted_and_scaled(cluster, flow, note, sizes):
     account.check(duplicates=0)
 
 
-@pytest.mark.parametrize("victim", ["leader", "follower"])
+@pytest.mark.sized("victim", ["leader"], ["leader", "follower"])
 @pytest.mark.sized("session", [3], [3, 6])
 def test_killed_workers_tasks_run_elsewhere_in_time(cluster, note_time, victim, session):
     group = cluster(3, properties=quick(session))
@@ -132,6 +133,7 @@ def test_killed_workers_tasks_run_elsewhere_in_time(cluster, note_time, victim, 
     assert took <= session + 2
 
 
+@pytest.mark.full
 def test_joining_worker_takes_its_share(cluster, note_time):
     group = cluster(1)
     group.create("c", tasks_max=TASKS)

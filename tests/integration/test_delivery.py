@@ -600,6 +600,46 @@ def test_message_that_was_read_but_not_delivered_comes_again_marked(cluster, fre
     assert b"true" in copies and len(copies) <= 2
 
 
+def test_part_of_a_large_message_does_not_release_those_before_it(cluster, fresh_kafka):
+    kafka = fresh_kafka()
+    limit = 20_000_000
+    group = cluster(
+        1, kafka=kafka, properties={"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"}
+    )
+    kafka.create_topic(group.topic, 1, {"max.message.bytes": limit})
+    group.create("c", tasks_max=1, producer_override_max_request_size=limit)
+    group.publish(["first"])
+    group.wait_payloads(["first"])
+    worker = group.workers[0]
+    # Killed, not frozen: a frozen Kafka would later still read what was sent to it.
+    kafka.kill9()
+    sent = text(6)
+    group.publish(sent)
+    group.mosquitto.publish_bytes(f"{group.prefix}/big", b"b" * 8_000_000)
+    wait_until(lambda: worker.metric_sum("sluice_inflight_records") > 0, 10, "some to be read")
+    worker.kill9()
+    kafka.start()
+    worker.start()
+    group.wait_payloads(["first", *sent, "b" * 8_000_000])
+
+
+def test_session_that_another_client_took_comes_back(bridge):
+    one = bridge().run(tasks_max=1)
+    wait_until(lambda: one.metric("sluice_mqtt_connected") == 1, 10, "the session")
+    assert session_present(one.mosquitto.port, one.client_id())
+    one.publish(["meanwhile"])
+    wait_until(
+        lambda: any('reason="takeover"' in key and value == 1 for key, value in
+                    one.samples("sluice_mqtt_reconnects_total").items()),
+        10,
+        lambda: f"the takeover: {one.samples('sluice_mqtt_reconnects_total')}\n{one.tails()}",
+    )
+    wait_until(lambda: one.metric("sluice_mqtt_connected") == 1, 20, "the session to be back")
+    one.publish(["after"])
+    one.wait_payloads(["meanwhile", "after"])
+    assert one.status(one.name)["tasks"][0]["state"] == "RUNNING"
+
+
 def test_no_payload_is_lost_when_the_lab_itself_is_asked(bridge):
     """The helper that all tests here rely on does notice a missing message."""
     one = bridge().run(tasks_max=1)

@@ -34,16 +34,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* libmosquitto sets up TLS in an unguarded static the first time. */
 static struct lock tls_lock;
 
-#ifdef __SANITIZE_THREAD__
-/* The library unlocks a mutex that it does not hold when a DISCONNECT comes. */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-    return "mutex:libmosquitto\n";
-}
-#endif
-
 static void setup(void)
 {
     (void)mosquitto_lib_init();
@@ -281,6 +271,14 @@ static enum err start(struct link *link, const struct link_target *target, struc
                      code == MOSQ_ERR_ERRNO ? strerror(saved) : mosquitto_strerror(code));
 }
 
+static enum err start_tls(struct link *link, const struct link_target *target, struct error *reterr)
+{
+    lock_take(&tls_lock);
+    enum err err = start(link, target, reterr);
+    lock_drop(&tls_lock);
+    return err;
+}
+
 enum err link_open(const struct mqtt_options *options, const struct link_target *target,
                    const struct link_handlers *handlers, struct link **ret_link,
                    struct error *reterr)
@@ -301,13 +299,7 @@ enum err link_open(const struct mqtt_options *options, const struct link_target 
     }
     err = err ? err : configure(link, reterr);
     if (err == ERR_OK) {
-        if (target->tls) {
-            lock_take(&tls_lock);
-        }
-        err = start(link, target, reterr);
-        if (target->tls) {
-            lock_drop(&tls_lock);
-        }
+        err = target->tls ? start_tls(link, target, reterr) : start(link, target, reterr);
     }
     if (err != ERR_OK) {
         link_close(link);

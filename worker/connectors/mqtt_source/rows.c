@@ -211,7 +211,7 @@ const struct config_def mqtt_source_rows[] = {
              "<group.id>-<connector>." },
     { .name = "mqtt.receive.maximum",
       .type = CONFIG_INT,
-      .default_value = "1000",
+      .default_value = "2000",
       .has_min = true,
       .min = 1,
       .has_max = true,

@@ -3,16 +3,22 @@
 #include "worker/mqtt/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/seam.h"
+
+/* How long a broker may take to close a connection after our DISCONNECT. */
+#define GOODBYE_LINGER_MS 100
 
 struct link {
     struct mosquitto *mosq;
@@ -452,13 +458,37 @@ void link_unsubscribe(struct link *link, char *const *filters, int n_filters)
     (void)seam_leave();
 }
 
+/* Ends our side of a connection and takes what still comes, until the broker closes it too. A
+ * socket that is closed with unread bytes is reset, and a reset makes the broker's host throw away
+ * what it has not handed to the broker: our last PUBACKs. */
+static void linger(int fd)
+{
+    uint64_t until_ms = clock_mono_ms() + GOODBYE_LINGER_MS;
+    struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+    char rest[16384];
+    ssize_t n = 1;
+    (void)shutdown(fd, SHUT_WR);
+    for (uint64_t now = clock_mono_ms(); n > 0 && now < until_ms; now = clock_mono_ms()) {
+        if (poll(&poll_fd, 1, (int)(until_ms - now)) > 0) {
+            n = recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
+        }
+    }
+    (void)close(fd);
+}
+
 enum link_end link_goodbye(struct link *link)
 {
-    /* The library closes the socket right behind the DISCONNECT, so this one is not gathered. */
+    /* The library closes the socket right behind the DISCONNECT, so this one is not gathered, and
+     * the connection is kept open by a second descriptor. */
+    int kept = fcntl(link_fd(link), F_DUPFD_CLOEXEC, 0);
     seam_attach(link->seam, link_fd(link), false);
     link->said_goodbye = true;
     (void)mosquitto_disconnect_v5(link->mosq, 0, NULL);
-    return judge(link, mosquitto_loop_write(link->mosq, 1));
+    enum link_end end = judge(link, mosquitto_loop_write(link->mosq, 1));
+    if (kept >= 0) {
+        linger(kept);
+    }
+    return end;
 }
 
 int link_reason(const struct link *link)

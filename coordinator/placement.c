@@ -88,10 +88,10 @@ static int pick_worker(const struct tally *tally, int group)
     return best;
 }
 
-/* Rank of a slot in an order that spreads: the bits of its number reversed, so that 0 is followed by
- * the slot in the middle, then by those in the middle of the halves. The group's assignor gives a
- * joining worker a run of neighbouring slots: with the tasks spread it gets its share of them, and
- * no more. */
+/* Rank of a slot in an order that spreads: the bits of its number reversed, so that 0 is followed
+ * by the slot in the middle, then by those in the middle of the halves. The group's assignor gives
+ * a joining worker a run of neighbouring slots: with the tasks spread it gets its share of them,
+ * and no more. */
 static unsigned spread_rank(int slot, int n_slots)
 {
     unsigned rank = 0;

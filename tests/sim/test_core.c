@@ -7,7 +7,7 @@
 #include "tests/support/unit.h"
 
 #ifdef SLUICE_SANITIZED
-#define DEFAULT_SEEDS 300
+#define DEFAULT_SEEDS 100
 #else
 #define DEFAULT_SEEDS 2000
 #endif

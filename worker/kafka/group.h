@@ -54,6 +54,7 @@ struct group_options {
 /* group_start joins. Options and callbacks are copied. Errors: ERR_INVALID. */
 enum err group_start(const struct group_options *options, const struct group_callbacks *callbacks,
                      struct group **ret_group, struct error *reterr) MUST_CHECK;
-/* group_stop leaves the group (on_revoked runs for all slots), ends the thread and frees. When Kafka
- * does not answer it gives up leaving after timeout_ms. Takes NULL. Thread: any but the group's. */
+/* group_stop leaves the group (on_revoked runs for all slots), ends the thread and frees. When
+ * Kafka does not answer it gives up leaving after timeout_ms. Takes NULL. Thread: any but the
+ * group's. */
 void group_stop(struct group *group, int timeout_ms);

@@ -231,11 +231,14 @@ static void test_balance_prefers_crowded_groups(void **state UNUSED)
     assert_int_equal(more[0].slot, 0);
 }
 
-/* A worker that joins is given a run of the lowest slots: it must find its share of the tasks there,
- * not all of them. */
+/* A worker that joins is given a run of the lowest slots: it must find its share of the tasks
+ * there, not all of them. */
 static void test_fill_spreads_tasks_over_neighbouring_slots(void **state UNUSED)
 {
-    enum { N_SLOTS = 64, N_TASKS = 6 };
+    enum {
+        N_SLOTS = 64,
+        N_TASKS = 6
+    };
     int owner[N_SLOTS] = { 0 };
     struct placement_task tasks[N_TASKS];
     for (int i = 0; i < N_TASKS; i++) {

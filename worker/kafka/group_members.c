@@ -5,7 +5,13 @@
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 
-#define ASK_TIMEOUT_MS 5000
+/*
+ * The longest that librdkafka takes. A question whose time ran out while the coordinator did not
+ * answer makes librdkafka (2.0.2 and later) abort the process as soon as the coordinator is back:
+ * its lookup still refers to the request that is gone. Connections that break, and a coordinator
+ * that moves, end the question earlier, so nobody waits this long.
+ */
+#define ASK_TIMEOUT_MS 3600000
 
 void group_members_ask(rd_kafka_t *client, const char *group_id, rd_kafka_queue_t *queue)
 {

@@ -15,8 +15,11 @@ enum group_answer {
     GROUP_NO_ANSWER /* ask again later */
 };
 
-/* group_members_ask sends the question; the answer, or a time-out, comes to queue as one event of
- * type RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT. */
+/*
+ * group_members_ask sends the question; the answer comes to queue as one event of type
+ * RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT, at the latest when the group's coordinator can be
+ * reached again.
+ */
 void group_members_ask(rd_kafka_t *client, const char *group_id, rd_kafka_queue_t *queue);
 /* group_members_take reads the answer and tells the members of a stable group. The event stays the
  * caller's. */

@@ -22,7 +22,7 @@ enum kafka_role {
 
 /* kafka_props_build fills ret_props (initialised, empty) with librdkafka properties for a client:
  * defaults of the role (connector producers: acks=all, enable.idempotence=true, no message
- * time-out, linger.ms=0), then the worker's settings, then `overrides` (keys without the
+ * time-out, linger.ms=1), then the worker's settings, then `overrides` (keys without the
  * "producer.override." prefix; NULL for none). Java names are translated (security.protocol,
  * sasl.jaas.config, sasl.mechanism, ssl.truststore/keystore.* of type PEM, compression.type,
  * linger.ms, batch.size, max.request.size, buffer.memory, delivery.timeout.ms, max.block.ms,

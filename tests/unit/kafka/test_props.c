@@ -79,7 +79,7 @@ static void test_connector_producers_never_lose_by_default(void **state)
     assert_prop(fixture, "acks", "all");
     assert_prop(fixture, "enable.idempotence", "true");
     assert_prop(fixture, "message.timeout.ms", "0");
-    assert_prop(fixture, "linger.ms", "0");
+    assert_prop(fixture, "linger.ms", "1");
     assert_prop(fixture, "partitioner", "murmur2_random");
     assert_int_equal(fixture->ignored.n_items, 0);
     assert_int_equal(kafka_props_check(KAFKA_CONNECTOR_PRODUCER, &fixture->props, &fixture->error),

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of README.md do what it says: each is taken from the text and run."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import find_program, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(find_program()).resolve().parents[1]
+
+# Run elsewhere: by the quickstart tier, by whoever runs this test, and by the build before it.
+ELSEWHERE = re.compile(
+    r"^(\./deploy/quickstart|\./tests/run|\./deploy/packages build|cmake --preset release"
+    r"|cmake --build --preset release)"
+)
+
+
+def commands():
+    """Every command of the shell blocks, lines that continue joined."""
+    text = (ROOT / "README.md").read_text()
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        block = "\n".join(line for line in block.split("\n") if not line.startswith("#"))
+        quoted = False
+        command = ""
+        for line in block.split("\n"):
+            command += line + "\n"
+            quoted ^= line.count("'") % 2 == 1
+            if not quoted and command.strip():
+                found.append(command.strip())
+                command = ""
+    return found
+
+
+def test_readme_has_the_two_commands():
+    starts = [command.split()[0] for command in commands()]
+    assert "./deploy/quickstart" in starts
+    assert "./tests/run" in starts
+
+
+def test_rest_commands_do_what_they_say(cluster, mosquitto):
+    crew = cluster(1)
+    worker = crew.workers[0]
+    curls = [command for command in commands() if command.startswith("curl")]
+    assert len(curls) >= 8
+    for command in curls:
+        command = command.replace("http://localhost:8083", worker.url)
+        command = command.replace("tcp://localhost:1883", f"tcp://127.0.0.1:{mosquitto.port}")
+        if "-X DELETE" not in command and "-X POST" not in command or "restart" in command:
+            wait_until(lambda: worker.get("/connectors/sensors/status").status == 200, 20, "a status")
+        done = subprocess.run(
+            ["bash", "-c", command.replace("curl -s", "curl -s -w '\\n%{http_code}'", 1)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        code = done.stdout.strip().split("\n")[-1]
+        assert done.returncode == 0 and code.startswith("2"), (command, done.stdout, done.stderr)
+    wait_until(lambda: worker.get("/connectors").body == [], 20, "no connector")
+
+
+def test_install_puts_binary_sample_and_documents_in_place(tmp_path):
+    line = next(command for command in commands() if command.startswith("cmake --install"))
+    assert line == "cmake --install build/release --prefix /usr/local"
+    subprocess.run(
+        ["cmake", "--install", str(BUILD), "--prefix", str(tmp_path)],
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "bin" / "sluice-worker").is_file()
+    assert list(tmp_path.rglob("worker.properties"))
+    assert list(tmp_path.rglob("configuration.md"))
+    sample = next(tmp_path.rglob("worker.properties"))
+    done = subprocess.run(
+        [str(tmp_path / "bin" / "sluice-worker"), "--check", str(sample)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_is_known():
+    known = ("curl", "cmake --install", "sluice-worker worker.properties", "apt-get", "helm")
+    for command in commands():
+        assert ELSEWHERE.match(command) or command.startswith(known), f"run by no test: {command}"
+
+
+def test_commands_need_tools_that_the_readme_installs():
+    if shutil.which("curl") is None:
+        pytest.fail("deploy/packages must install curl: the README uses it")

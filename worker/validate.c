@@ -102,22 +102,26 @@ static void clash(const struct validation *v, const char *one, const char *other
 }
 
 /* Two names of one key with different values: nobody can tell which one is meant. */
+static void check_names(const struct validation *v, const struct config_def *def)
+{
+    const char *first = kvs_get(v->config, def->name);
+    const char *first_key = def->name;
+    for (const char *const *alias = def->aliases; alias && *alias; alias++) {
+        const char *value = kvs_get(v->config, *alias);
+        if (value && first && strcmp(value, first) != 0) {
+            clash(v, first_key, *alias);
+        }
+        if (value && !first) {
+            first = value;
+            first_key = *alias;
+        }
+    }
+}
+
 static void check_aliases(const struct validation *v)
 {
     for (size_t i = 0; i < v->plugin->table.n_rows; i++) {
-        const struct config_def *def = &v->plugin->table.rows[i];
-        const char *first = kvs_get(v->config, def->name);
-        const char *first_key = def->name;
-        for (const char *const *alias = def->aliases; alias && *alias; alias++) {
-            const char *value = kvs_get(v->config, *alias);
-            if (value && first && strcmp(value, first) != 0) {
-                clash(v, first_key, *alias);
-            }
-            if (value && !first) {
-                first = value;
-                first_key = *alias;
-            }
-        }
+        check_names(v, &v->plugin->table.rows[i]);
     }
 }
 

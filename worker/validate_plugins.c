@@ -125,13 +125,21 @@ void validate_versions(const struct validation *v)
  * list from costing more than the request that carried it. */
 #define MAX_ALIASES 100
 
+static bool listed_before(const struct config_list *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list->items[i], list->items[n]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_duplicates(const struct config_list *list)
 {
     for (size_t i = 0; i < list->n_items; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(list->items[i], list->items[j]) == 0) {
-                return true;
-            }
+        if (listed_before(list, i)) {
+            return true;
         }
     }
     return false;

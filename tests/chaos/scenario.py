@@ -3,6 +3,7 @@
 
 import time
 
+from integration.mqtt_probe import wait_connected
 from lab import wait_until
 
 TASKS = 4
@@ -17,6 +18,13 @@ def quick(seconds, **more):
         "heartbeat.interval.ms": str(int(min(seconds * 1000 / 3, 1000))),
         **more,
     }
+
+
+def create(cluster, tasks=TASKS, **changes):
+    """Creates the connector and waits until all its sessions are there to take messages."""
+    cluster.create("c", tasks_max=tasks, **changes)
+    cluster.wait_running("c", tasks)
+    wait_connected(cluster, tasks)
 
 
 def worker_id(worker):
@@ -71,15 +79,18 @@ def wait_spread(cluster, workers, timeout=30):
     )
 
 
-def kill_in_turn(cluster, flow, rng, every):
+def kill_in_turn(cluster, flow, rng, every, hold_up=None):
     """Kills a random worker every so often and starts it again, until all is published.
 
-    Returns the number of kills.
+    hold_up(worker) is called before, and what it returns after each kill. Returns the number of kills.
     """
     kills = 0
     while not flow.ended(every):
         victim = rng.choice(cluster.alive)
+        release = hold_up(victim) if hold_up else None
         victim.kill9()
+        if release:
+            release()
         victim.launch()
         kills += 1
     return kills

@@ -11,6 +11,7 @@ from chaos.proxy import kafka_with_side_door
 from chaos.scenario import (
     TASKS,
     WINDOW,
+    create,
     quick,
     running_elsewhere,
     seconds_until,
@@ -56,9 +57,8 @@ def test_kafka_outage_of_three_keepalives_loses_nothing(
     kafka = fresh_kafka()
     # Claims outlive the outage in the short run, and are lost during it in the full one.
     group = cluster(2, kafka=kafka, properties=quick(sizes.pick(60, 6)))
-    group.create(
-        "c",
-        tasks_max=TASKS,
+    create(
+        group,
         mqtt_receive_maximum=WINDOW,
         mqtt_keepalive_interval_seconds=KEEPALIVE,
     )
@@ -99,7 +99,7 @@ def test_end_of_kafka_and_all_workers_at_once_loses_nothing(
 ):
     kafka = fresh_kafka()
     group = cluster(2, kafka=kafka, properties=quick(2))
-    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    create(group, mqtt_receive_maximum=WINDOW)
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(10, 40)))
     kafka.wait_count(group.topic, sizes.messages // 20)
     kafka.kill9()
@@ -132,7 +132,7 @@ def test_worker_cut_off_from_kafka_only_gives_way(cluster, side_door, flow, note
     group = cluster(workers=0, kafka=kafka, properties=quick(sizes.session_timeout))
     cut = group.add(1, properties={"bootstrap.servers": proxy.address})
     group.add(1)
-    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    create(group, mqtt_receive_maximum=WINDOW)
     wait_spread(group, 2)
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(12, 40)))
     kafka.wait_count(group.topic, sizes.messages // 20)
@@ -186,9 +186,8 @@ def restart_in_turn(broker, run, how):
 def test_broker_restart_loses_nothing(cluster, fresh_mosquitto, flow, note, sizes, how):
     broker = fresh_mosquitto()
     group = cluster(2, mosquitto=broker)
-    group.create(
-        "c",
-        tasks_max=TASKS,
+    create(
+        group,
         mqtt_receive_maximum=WINDOW,
         mqtt_subscription_mode="exclusive",
         mqtt_topics=",".join(f"{group.prefix}/p{publisher}/#" for publisher in range(PUBLISHERS)),
@@ -210,7 +209,7 @@ def test_broker_restart_loses_only_what_it_had_no_subscriber_for(
     """mosquitto forgets shared subscriptions at a restart, and says so to publishers of MQTT 5."""
     broker = fresh_mosquitto()
     group = cluster(2, mosquitto=broker)
-    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    create(group, mqtt_receive_maximum=WINDOW)
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(10, 40)), publishers=PUBLISHERS)
     restarts = restart_in_turn(broker, run, "stopped")
     # A publisher repeats what it got no PUBACK for, and the copies may come by different sessions.

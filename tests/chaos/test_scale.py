@@ -8,6 +8,7 @@ from chaos.account import throughout
 from chaos.scenario import (
     TASKS,
     WINDOW,
+    create,
     quick,
     running_elsewhere,
     seconds_until,
@@ -37,7 +38,7 @@ def leave(group, workers):
 @pytest.mark.sized("peak", [3], [3, 8])
 def test_workers_join_and_leave(cluster, flow, note, sizes, peak):
     group = cluster(1)
-    group.create("c", tasks_max=TASKS)
+    create(group)
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(12, 40)))
     joins, leaves = [], []
     while not run.ended():
@@ -54,7 +55,7 @@ def test_workers_join_and_leave(cluster, flow, note, sizes, peak):
 @pytest.mark.full
 def test_rolling_restart_of_all_workers(cluster, flow, note, sizes):
     group = cluster(3)
-    group.create("c", tasks_max=TASKS)
+    create(group)
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(8, 30)))
     for worker in group.workers:
         assert worker.stop() == 0
@@ -92,7 +93,7 @@ def restart(group):
 
 def test_connector_is_paused_restarted_and_scaled(cluster, flow, note, sizes):
     group = cluster(2)
-    group.create("c", tasks_max=TASKS, mqtt_receive_maximum=WINDOW)
+    create(group, mqtt_receive_maximum=WINDOW)
     # Fewer tasks keep all sessions, more tasks add some.
     run = flow(group, sizes.messages, rate=sizes.rate(sizes.pick(12, 40)), sessions=6)
     pause(group)
@@ -105,15 +106,17 @@ def test_connector_is_paused_restarted_and_scaled(cluster, flow, note, sizes):
     assert restarted.status == 204, restarted
     assert not run.ended(), "the changes took longer than the load; give it more messages"
     account = run.verify()
-    note(account, 0)
-    account.check(duplicates=0)
+    # With another number of tasks a session may be taken over from a task that still drains.
+    allowed = 2 * 6 * WINDOW
+    note(account, allowed)
+    account.check(duplicates=allowed)
 
 
 @pytest.mark.sized("victim", ["leader"], ["leader", "follower"])
 @pytest.mark.sized("session", [3], [3, 6])
 def test_killed_workers_tasks_run_elsewhere_in_time(cluster, note_time, victim, session):
     group = cluster(3, properties=quick(session))
-    group.create("c", tasks_max=6)
+    create(group, 6)
     wait_until(
         lambda: all(tasks_on(group, worker) for worker in group.workers), 30, "tasks on each worker"
     )
@@ -136,7 +139,7 @@ def test_killed_workers_tasks_run_elsewhere_in_time(cluster, note_time, victim, 
 @pytest.mark.full
 def test_joining_worker_takes_its_share(cluster, note_time):
     group = cluster(1)
-    group.create("c", tasks_max=TASKS)
+    create(group)
     joined = group.add(1)
     took = wait_spread(group, 2)
     assert len(tasks_on(group, joined)) == TASKS / 2
@@ -145,7 +148,7 @@ def test_joining_worker_takes_its_share(cluster, note_time):
 
 def test_leaving_worker_hands_over_at_once(cluster, note_time):
     group = cluster(2)
-    group.create("c", tasks_max=TASKS)
+    create(group)
     wait_spread(group, 2)
     took = leave(group, [group.workers[0]])
     note_time(f"{took:.1f} s from SIGTERM until its tasks run on the other worker")

@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from lab import free_port
+from lab import free_port, wait_until
 
 
 def _text(text):
@@ -27,6 +27,22 @@ def session_present(port, client_id):
         answer = sock.recv(4)
     assert len(answer) == 4 and answer[0] == 0x20 and answer[3] == 0, f"CONNACK {answer.hex()}"
     return bool(answer[2] & 1)
+
+
+def wait_connected(cluster, sessions, timeout=30):
+    """Waits until so many sessions are connected: before that the broker has nobody to queue for.
+
+    That a task runs says only that it tries: its broker may be down.
+    """
+
+    def connected():
+        return sum(int(worker.metric_sum("sluice_mqtt_connected")) for worker in cluster.alive)
+
+    wait_until(
+        lambda: connected() == sessions,
+        timeout,
+        lambda: f"{sessions} sessions, {connected()} are connected\n{cluster.tails()}",
+    )
 
 
 def publish_nothing(port, topic):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from integration.mqtt_probe import wait_connected
 from lab import wait_until
 
 SLOTS = 64
@@ -71,6 +72,7 @@ def test_workers_share_slots_tasks_and_one_leader(cluster, workers):
     assert described["protocol"] == "cooperative-sticky"
     assert len(described["members"]) == workers
     group.create("c", tasks_max=6)
+    wait_connected(group, 6)
     wait_share(group, 6)
     sent = [f"m{number}" for number in range(50)]
     group.publish(sent)
@@ -113,6 +115,7 @@ def test_another_worker_leads_when_the_leader_is_killed(cluster):
     group = cluster(3, properties=QUICK)
     wait_settled(group)
     group.create("c", tasks_max=3)
+    wait_connected(group, 3)
     (old,) = leaders(group)
     old.kill9()
     wait_until(lambda: len(leaders(group)) == 1, 15, lambda: f"a new leader\n{group.tails()}")
@@ -128,6 +131,7 @@ def test_another_worker_leads_when_the_leader_is_killed(cluster):
 def test_joining_worker_takes_its_share_and_leaving_one_gives_it_back(cluster):
     group = cluster(1)
     group.create("c", tasks_max=4)
+    wait_connected(group, 4)
     group.add(1)
     wait_settled(group)
     wait_share(group, 4)
@@ -139,6 +143,7 @@ def test_joining_worker_takes_its_share_and_leaving_one_gives_it_back(cluster):
 def test_status_topic_has_connects_records(cluster):
     group = cluster(1)
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     topic = f"{group.group}-status"
 
     def record(key):
@@ -159,6 +164,7 @@ def test_status_topic_has_connects_records(cluster):
 def test_config_topic_has_connects_keys(cluster):
     group = cluster(1)
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     found = config_keys(group)
     assert found["connector-c"]["properties"]["mqtt.topics"] == f"{group.prefix}/#"
     assert found["commit-c"]["tasks"] == 2
@@ -188,6 +194,7 @@ def wait_states(group, wanted, name="c"):
 def test_pause_resume_stop_and_restart_show_in_the_status(cluster):
     group = cluster(2)
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     assert group.rest.put("/connectors/c/pause").status == 202
     wait_states(group, ["PAUSED"] * 3)
     assert group.rest.put("/connectors/c/resume").status == 202
@@ -209,6 +216,7 @@ def test_pause_resume_stop_and_restart_show_in_the_status(cluster):
 def test_paused_connector_stays_paused_when_its_worker_dies(cluster):
     group = cluster(2, properties=QUICK)
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     wait_share(group, 2)
     assert group.rest.put("/connectors/c/pause").status == 202
     wait_states(group, ["PAUSED"] * 3)
@@ -227,6 +235,7 @@ def test_paused_connector_stays_paused_when_its_worker_dies(cluster):
 def test_connectors_survive_the_end_of_all_workers(cluster, how):
     group = cluster(2, properties=QUICK)
     group.create("c", tasks_max=4, mqtt_receive_maximum=13)
+    wait_connected(group, 4)
     group.create("gone", tasks_max=1)
     assert group.rest.delete("/connectors/gone").status == 204
     for worker in group.workers:
@@ -249,6 +258,7 @@ def test_connectors_survive_the_end_of_all_workers(cluster, how):
 def test_task_number_follows_tasks_max(cluster):
     group = cluster(2)
     group.create("c", tasks_max=1)
+    wait_connected(group, 1)
     for number in (5, 2, 3):
         config = group.source_config(tasks_max=number)
         assert group.rest.put("/connectors/c/config", config).status == 200
@@ -265,6 +275,8 @@ def test_two_groups_on_one_kafka_do_not_see_each_other(cluster):
     one.create("c")
     assert other.rest.get("/connectors").body == []
     other.create("c")
+    wait_connected(one, 2)
+    wait_connected(other, 2)
     one.publish(["for one"])
     other.publish(["for other"])
     assert [r.value for r in one.wait_payloads(["for one"])] == [b"for one"]
@@ -275,6 +287,7 @@ def test_worker_without_kafka_is_unhealthy_and_recovers(cluster, fresh_kafka):
     kafka = fresh_kafka()
     group = cluster(1, kafka=kafka, properties=QUICK)
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     worker = group.workers[0]
     kafka.freeze()
     wait_until(

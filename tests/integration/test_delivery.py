@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from integration.mqtt_probe import Forbidding, publish_nothing, session_present
+from integration.mqtt_probe import Forbidding, publish_nothing, session_present, wait_connected
 from lab import Cluster, LabError, find_program, is_listening, wait_until
 
 # pylint: disable=redefined-outer-name
@@ -24,9 +24,15 @@ class Bridge(Cluster):
         self.mosquitto = mosquitto or base.mosquitto
         self.parts = self.workers
 
-    def run(self, **changes):
-        """Creates the connector and waits until it runs."""
-        self.create(self.name, **changes)
+    def run(self, tasks_max=2, **changes):
+        """Creates the connector and waits until all its sessions take messages."""
+        self.put(tasks_max=tasks_max, **changes)
+        self.wait_running(self.name, tasks_max)
+        wait_until(
+            lambda: self.metric("sluice_mqtt_connected") == tasks_max,
+            30,
+            lambda: f"the sessions to connect\n{self.tails()}",
+        )
         return self
 
     def put(self, **changes):
@@ -444,7 +450,9 @@ def test_subscription_that_the_broker_denies_fails_the_task(bridge, forbidding):
 def test_broker_that_is_down_at_the_start_is_waited_for(bridge, fresh_mosquitto):
     broker = fresh_mosquitto()
     broker.stop()
-    one = bridge(broker).run(tasks_max=2)
+    one = bridge(broker)
+    one.put(tasks_max=2)
+    one.wait_running(one.name, 2)
     assert one.metric("sluice_mqtt_connected") == 0
     broker.start()
     wait_until(
@@ -571,6 +579,7 @@ def test_tls_certificate_for_another_host_is_refused_unless_told_to_be_insecure(
 def test_messages_published_while_the_worker_is_away_arrive(cluster):
     group = cluster(1, properties={"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"})
     group.create("c", tasks_max=2)
+    wait_connected(group, 2)
     worker = group.workers[0]
     worker.kill9()
     sent = text(300)
@@ -584,6 +593,7 @@ def test_message_that_was_read_but_not_delivered_comes_again_marked(cluster, fre
     kafka = fresh_kafka()
     group = cluster(1, kafka=kafka)
     group.create("c", tasks_max=1)
+    wait_connected(group, 1)
     group.publish(["first"])
     group.wait_payloads(["first"])
     worker = group.workers[0]
@@ -608,6 +618,7 @@ def test_part_of_a_large_message_does_not_release_those_before_it(cluster, fresh
     )
     kafka.create_topic(group.topic, 1, {"max.message.bytes": limit})
     group.create("c", tasks_max=1, producer_override_max_request_size=limit)
+    wait_connected(group, 1)
     group.publish(["first"])
     group.wait_payloads(["first"])
     worker = group.workers[0]

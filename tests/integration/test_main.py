@@ -13,7 +13,7 @@ import pytest
 
 # pylint: disable=import-error
 from chaos.account import throughout
-from integration.mqtt_probe import Flapping
+from integration.mqtt_probe import Flapping, wait_connected
 from lab import find_program, free_port, request, wait_until
 
 SECRET = "s3cr3t-Zq9vX"
@@ -280,6 +280,7 @@ def test_killed_worker_may_start_again_with_its_url(cluster):
     group = cluster(1, properties={"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"})
     worker = group.workers[0]
     group.create("c")
+    wait_connected(group, 2)
     worker.kill9()
     worker.start()
     group.wait_running("c")
@@ -327,6 +328,7 @@ def test_sigterm_ends_a_worker_that_waits_for_kafka(cluster):
 def test_signal_drains_and_ends_with_0(cluster, signum):
     group = cluster(1)
     group.create("c")
+    wait_connected(group, 2)
     group.publish(["1", "2"])
     worker = group.workers[0]
     worker.popen.send_signal(signum)
@@ -349,6 +351,7 @@ def stuck_worker(cluster, kafka, graceful_ms):
         },
     )
     group.create("c", tasks_max=1)
+    wait_connected(group, 1)
     group.publish(["before"])
     group.wait_payloads(["before"])
     kafka.freeze()
@@ -418,6 +421,7 @@ def test_json_log_lines_all_parse(cluster, flapping):
     group = cluster(1, properties={"log.format": "json", "log.level": "DEBUG"})
     worker = group.workers[0]
     group.create("c")
+    wait_connected(group, 2)
     group.publish(["1"])
     group.wait_payloads(["1"])
     config = group.source_config(mqtt_server_uri=flapping.uri)
@@ -447,6 +451,8 @@ def test_no_secret_is_logged(cluster, fresh_mosquitto, form):
     }
     group = cluster(1, mosquitto=broker, properties=properties)
     group.create("c", mqtt_username="eve", mqtt_password=SECRET)
+    wait_connected(group, 2)
+    wait_connected(group, 2)
     group.publish(["1"], options=["-u", "eve", "-P", SECRET])
     group.wait_payloads(["1"])
     wrong = group.source_config(mqtt_username="eve", mqtt_password=SECRET + "-wrong")

@@ -12,6 +12,7 @@ import pytest
 
 # pylint: disable=import-error
 from chaos.account import Flow
+from integration.mqtt_probe import wait_connected
 from lab import find_program, wait_until
 
 MESSAGES = 2000
@@ -39,6 +40,7 @@ class Side:
         self.group.program = program
         self.worker = self.group.add()
         self.group.create("c", tasks_max=SESSIONS, mqtt_receive_maximum=WINDOW)
+        wait_connected(self.group, SESSIONS)
         self.flow = Flow(load, self.group, name, MESSAGES, rate=500, sessions=SESSIONS)
 
     def in_flight(self):

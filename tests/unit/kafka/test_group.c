@@ -155,6 +155,14 @@ static enum err join(struct fixture *fixture, size_t i, int session_timeout_ms)
     return group_start(&options, &callbacks, &fixture->members[i].group, &fixture->error);
 }
 
+static size_t held_now(struct member *member)
+{
+    lock_take(&member->lock);
+    size_t n_held = member->n_held;
+    lock_drop(&member->lock);
+    return n_held;
+}
+
 /* Waits until the member holds n slots. */
 static bool await_held(struct member *member, size_t n)
 {
@@ -177,8 +185,20 @@ static void test_the_first_member_gets_every_slot_and_asks_who_is_there(void **s
     assert_true(await_held(&fixture->members[0], N_SLOTS));
     assert_true(await_event(asked_fd, &n_asked));
     assert_int_equal(n_asked, 1);
-    assert_int_equal(fixture->members[0].n_wrong, 0);
-    assert_int_equal(fixture->members[0].n_revoked, 0);
+    lock_take(&fixture->members[0].lock);
+    unsigned n_wrong = fixture->members[0].n_wrong;
+    unsigned n_revoked = fixture->members[0].n_revoked;
+    lock_drop(&fixture->members[0].lock);
+    assert_int_equal(n_wrong, 0);
+    assert_int_equal(n_revoked, 0);
+}
+
+static unsigned wrong_now(struct member *member)
+{
+    lock_take(&member->lock);
+    unsigned n_wrong = member->n_wrong;
+    lock_drop(&member->lock);
+    return n_wrong;
 }
 
 static bool await_revocation(struct member *member)
@@ -208,11 +228,13 @@ static void test_slots_move_to_a_second_member_and_back_when_it_leaves(void **st
     struct member *second = &fixture->members[1];
     assert_int_equal(join(fixture, 0, 6000), ERR_OK);
     assert_true(await_held(first, N_SLOTS));
+    lock_take(&first->lock);
     first->block_revocation = true;
+    lock_drop(&first->lock);
     assert_int_equal(join(fixture, 1, 6000), ERR_OK);
     assert_true(await_revocation(first));
     /* Nothing moves before the callback returned. */
-    assert_int_equal(second->n_held, 0);
+    assert_int_equal(held_now(second), 0);
     let_revocation_end(first);
     assert_true(await_held(second, N_SLOTS / 2));
     assert_true(await_held(first, N_SLOTS / 2));
@@ -221,7 +243,7 @@ static void test_slots_move_to_a_second_member_and_back_when_it_leaves(void **st
     /* The stop revoked what it had, and the other takes over. */
     assert_int_equal(second->n_held, 0);
     assert_true(await_held(first, N_SLOTS));
-    assert_int_equal(first->n_wrong, 0);
+    assert_int_equal(wrong_now(first), 0);
     assert_int_equal(second->n_wrong, 0);
 }
 

@@ -31,37 +31,34 @@ static const char *exception_class(enum err err)
     return "org.apache.kafka.connect.errors.DataException";
 }
 
-static void add_context(struct record *record, const struct task_context *context,
-                        const struct source_settings *settings, const struct failure *failure,
-                        const char *task)
+static void add_context(struct record *record, const struct dead_letter *letter, const char *task)
 {
-    add_header(record, "__connect.errors.topic", settings->kafka_topic);
-    add_header(record, "__connect.errors.connector.name", context->connector);
+    const struct error *error = &letter->failure->error;
+    add_header(record, "__connect.errors.topic", letter->settings->kafka_topic);
+    add_header(record, "__connect.errors.connector.name", letter->context->connector);
     add_header(record, "__connect.errors.task.id", task);
-    add_header(record, "__connect.errors.stage", failure->stage);
-    add_header(record, "__connect.errors.class.name", failure->class_name);
-    add_header(record, "__connect.errors.exception.class.name",
-               exception_class(failure->error.code));
-    add_header(record, "__connect.errors.exception.message", failure->error.text);
-    add_header(record, "__connect.errors.exception.stacktrace", failure->error.text);
+    add_header(record, "__connect.errors.stage", letter->failure->stage);
+    add_header(record, "__connect.errors.class.name", letter->failure->class_name);
+    add_header(record, "__connect.errors.exception.class.name", exception_class(error->code));
+    add_header(record, "__connect.errors.exception.message", error->text);
+    add_header(record, "__connect.errors.exception.stacktrace", error->text);
 }
 
-enum err dead_letter_send(struct kafka_producer *producer, const struct task_context *context,
-                          const struct source_settings *settings,
-                          const struct mqtt_message *message, const struct failure *failure,
+enum err dead_letter_send(struct kafka_producer *producer, const struct dead_letter *letter,
                           struct kafka_tracker *tracker, struct kafka_flight *flight,
                           struct error *reterr)
 {
+    const struct mqtt_message *message = letter->message;
     char id[16];
     char qos[16];
     char task[16];
     char size[32];
     (void)snprintf(id, sizeof(id), "%u", (unsigned)message->id);
     (void)snprintf(qos, sizeof(qos), "%d", message->qos);
-    (void)snprintf(task, sizeof(task), "%d", context->task);
+    (void)snprintf(task, sizeof(task), "%d", letter->context->task);
     (void)snprintf(size, sizeof(size), "%zu", message->length);
     struct record record = {
-        .topic = settings->errors.dlq_topic,
+        .topic = letter->settings->errors.dlq_topic,
         .partition = -1,
         .timestamp_ms = clock_wall_ms(),
         .key = { message->topic, strlen(message->topic) },
@@ -71,8 +68,8 @@ enum err dead_letter_send(struct kafka_producer *producer, const struct task_con
     add_header(&record, "mqtt.qos", qos);
     add_header(&record, "mqtt.retained", message->retained ? "true" : "false");
     add_header(&record, "mqtt.duplicate", message->duplicate ? "true" : "false");
-    if (settings->errors.dlq_headers) {
-        add_context(&record, context, settings, failure, task);
+    if (letter->settings->errors.dlq_headers) {
+        add_context(&record, letter, task);
     }
     enum err err = kafka_producer_send(producer, &record, tracker, flight, reterr);
     if (err == ERR_TOO_LARGE) {

@@ -13,10 +13,16 @@ struct failure {
     struct error error;
 };
 
-/* dead_letter_send sends message to the dead letter queue. A payload that Kafka does not take there
- * either is left out and its size noted in a header. Errors: as kafka_producer_send. */
-enum err dead_letter_send(struct kafka_producer *producer, const struct task_context *context,
-                          const struct source_settings *settings,
-                          const struct mqtt_message *message, const struct failure *failure,
+/* What a dead letter is made of. */
+struct dead_letter {
+    const struct task_context *context;
+    const struct source_settings *settings;
+    const struct mqtt_message *message;
+    const struct failure *failure;
+};
+
+/* dead_letter_send sends a letter to the dead letter queue. A payload that Kafka does not take
+ * there either is left out and its size noted in a header. Errors: as kafka_producer_send. */
+enum err dead_letter_send(struct kafka_producer *producer, const struct dead_letter *letter,
                           struct kafka_tracker *tracker, struct kafka_flight *flight,
                           struct error *reterr) MUST_CHECK;

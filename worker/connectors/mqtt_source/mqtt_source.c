@@ -210,18 +210,24 @@ static void wait(struct source_task *task, enum reader_wish wish)
     }
 }
 
+/* False: the task has to fail. */
+static bool step(struct source_task *task, enum reader_wish wish, struct error *reterr)
+{
+    for (size_t i = 0; i < task->n_readers; i++) {
+        bool ready = task->polls[i].fd >= 0 && task->polls[i].revents != 0;
+        if (!reader_step(task->readers[i], wish, ready, reterr)) {
+            return false;
+        }
+    }
+    return renew_producer(task, reterr) == ERR_OK;
+}
+
 static enum task_end source_run(void *state, struct error *reterr)
 {
     struct source_task *task = state;
     for (;;) {
         enum reader_wish wish = wish_of(task);
-        for (size_t i = 0; i < task->n_readers; i++) {
-            bool ready = task->polls[i].fd >= 0 && task->polls[i].revents != 0;
-            if (!reader_step(task->readers[i], wish, ready, reterr)) {
-                return TASK_END_FAILED;
-            }
-        }
-        if (renew_producer(task, reterr) != ERR_OK) {
+        if (!step(task, wish, reterr)) {
             return TASK_END_FAILED;
         }
         set_gauges(task);

@@ -247,9 +247,9 @@ static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
     struct window_item *item = window_add(window, message);
     item->dead_letter = true;
     struct error error = { ERR_OK, "" };
-    enum err err =
-        dead_letter_send(pipeline->producer, pipeline->context, pipeline->settings, message,
-                         failure, window_tracker(window), &item->flight, &error);
+    const struct dead_letter letter = { pipeline->context, pipeline->settings, message, failure };
+    enum err err = dead_letter_send(pipeline->producer, &letter, window_tracker(window),
+                                    &item->flight, &error);
     if (err == ERR_OK) {
         metric_add(pipeline->context->metrics, METRIC_DLQ_RECORDS, 0, 1);
         return PIPELINE_SENT;

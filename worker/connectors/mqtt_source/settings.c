@@ -308,7 +308,7 @@ void source_settings_own_filters(const struct source_settings *settings, int k,
 
 /* ---- warnings ---- */
 
-static void warn_ignored(const struct kvs *config, const struct log_ctx *log)
+static bool has_no_effect(const char *key)
 {
     static const char *const prefixes[] = {
         "confluent.",
@@ -322,12 +322,20 @@ static void warn_ignored(const struct kvs *config, const struct log_ctx *log)
         "camel.idempotency.",
         "transaction.boundary.interval.ms",
     };
+    for (size_t i = 0; i < N_ELEMENTS(prefixes); i++) {
+        if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void warn_ignored(const struct kvs *config, const struct log_ctx *log)
+{
     for (size_t i = 0; i < config->n_items; i++) {
-        const char *key = config->items[i].key;
-        for (size_t j = 0; j < N_ELEMENTS(prefixes); j++) {
-            if (strncmp(key, prefixes[j], strlen(prefixes[j])) == 0) {
-                log_warn(log, "CONFIG-IGNORED", "key=%s reason=\"it has no effect here\"", key);
-            }
+        if (has_no_effect(config->items[i].key)) {
+            log_warn(log, "CONFIG-IGNORED", "key=\"%s\" reason=\"it has no effect here\"",
+                     config->items[i].key);
         }
     }
 }

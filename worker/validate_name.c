@@ -8,15 +8,34 @@
  * that the REST server takes. */
 #define NAME_LIMIT 7168
 
-/* Adds the codes of the control characters in name to out, separated by ", ". */
+/* Adds the codes of the control characters in name to out, separated by ", ": those that Java's
+ * Character.isISOControl knows, U+0000 to U+001F and U+007F to U+009F. */
 static void list_controls(const char *name, struct buf *out)
 {
     for (const char *p = name; *p; p++) {
         unsigned char c = (unsigned char)*p;
-        if (c < 0x20 || c == 0x7f) {
-            buf_printf(out, "%s%u", out->length > 0 ? ", " : "", c);
+        unsigned char next = (unsigned char)p[1];
+        bool c1 = c == 0xC2 && next >= 0x80 && next <= 0x9F;
+        if (c1 || c < 0x20 || c == 0x7F) {
+            buf_printf(out, "%s%u", out->length > 0 ? ", " : "", c1 ? next : c);
         }
     }
+}
+
+static enum err check_controls(const char *name, struct error *reterr)
+{
+    struct buf codes;
+    buf_init(&codes);
+    list_controls(name, &codes);
+    enum err err = ERR_OK;
+    if (codes.length > 0) {
+        err = error_set(reterr, ERR_INVALID,
+                        "String may not contain control sequences but had the following ASCII "
+                        "chars: %s",
+                        buf_text(&codes));
+    }
+    buf_fini(&codes);
+    return err;
 }
 
 static size_t encoded_length(const char *name)
@@ -41,16 +60,9 @@ enum err validate_name(const char *name, struct error *reterr)
                          "the name is too long: percent-encoded it must fit into %d characters",
                          NAME_LIMIT);
     }
-    if (text_has_control(name, strlen(name))) {
-        struct buf codes;
-        buf_init(&codes);
-        list_controls(name, &codes);
-        (void)error_set(reterr, ERR_INVALID,
-                        "String may not contain control sequences but had the following ASCII "
-                        "chars: %s",
-                        buf_text(&codes));
-        buf_fini(&codes);
-        return ERR_INVALID;
+    enum err err = check_controls(name, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     if (!utf8_valid(name, strlen(name))) {
         return error_set(reterr, ERR_INVALID, "the name is not valid UTF-8");

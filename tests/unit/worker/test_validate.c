@@ -151,6 +151,7 @@ static void test_names(void **state)
     assert_error(f, "name", "a\x07\n.b",
                  "String may not contain control sequences but had the following ASCII chars: 7, "
                  "10");
+    assert_error(f, "name", "a\xc2\x85z", "ASCII chars: 133"); /* U+0085, a C1 control */
     assert_error(f, "name", ".", "URL");
     assert_error(f, "name", "..", "URL");
     char *longest = xmalloc(10241);

@@ -30,6 +30,7 @@ THIRD_PARTY = {
     r"microhttpd\.h": "rest/http.c",
     r"curl/": "worker/http_client.c",
 }
+CACHES = {".git", "__pycache__", ".pytest_cache"}  # folders that are no source
 MAX_FILE = 600
 MAX_HEADER = 200  # of the product
 MAX_FUNCTION = 60
@@ -59,25 +60,34 @@ class Tree:
         self.paths = sorted(self._list())
 
     def _list(self):
-        git = subprocess.run(
-            ["git", "-C", self.root, "ls-files", "-z", "--cached", "--others",
-             "--exclude-standard"], capture_output=True, check=False)
-        top = subprocess.run(["git", "-C", self.root, "rev-parse", "--show-toplevel"],
-                             capture_output=True, check=False, text=True).stdout.strip()
-        if git.returncode == 0 and os.path.realpath(top) == os.path.realpath(self.root):
-            names = {name.decode() for name in git.stdout.split(b"\0") if name}
-            return [name for name in names if os.path.isfile(os.path.join(self.root, name))]
+        """What git knows or would add; every file but what builds and runs leave behind where there
+        is no git, or this tree is not a repository of its own."""
+        names = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        top = self._git("rev-parse", "--show-toplevel").strip()
+        if names and top and os.path.realpath(top) == os.path.realpath(self.root):
+            return {name for name in names.split("\0")
+                    if os.path.isfile(os.path.join(self.root, name))}
         return self._walk()
+
+    def _git(self, *arguments):
+        """What git prints, nothing when it fails or is not there."""
+        try:
+            done = subprocess.run(["git", "-C", self.root, *arguments], capture_output=True,
+                                  check=False)
+        except OSError:
+            return ""
+        return os.fsdecode(done.stdout) if done.returncode == 0 else ""
 
     def _walk(self):
         found = []
         for folder, folders, names in os.walk(self.root):
             at_root = folder == self.root
             folders[:] = [name for name in folders
-                          if name not in (".git", "__pycache__", ".pytest_cache")
-                          and not (at_root and name.startswith("build"))]
-            found += [os.path.relpath(os.path.join(folder, name), self.root) for name in names]
-        return found
+                          if name not in CACHES
+                          and not (at_root and (name == "build" or name.startswith("build-")))]
+            found += [os.path.join(folder, name) for name in names
+                      if name != ".git" and not name.endswith(".pyc")]
+        return [os.path.relpath(path, self.root) for path in found if os.path.isfile(path)]
 
     def lines(self, path):
         with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as file:

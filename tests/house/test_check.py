@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -53,6 +54,17 @@ class CheckTest(unittest.TestCase):
     def test_clean_tree_has_no_breach(self):
         for name in check.CHECKS:
             self.assertEqual(self.found(name), [], name)
+
+    def test_a_tree_without_git_is_walked_past_what_builds_leave(self):
+        left = ("build/a.c", "build-x/a.c", "tests/__pycache__/a.py", "deploy/run.pyc")
+        with tempfile.TemporaryDirectory() as root:
+            for path in left + ("worker/build.c", "worker/build/b.c", ".gitignore"):
+                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+                with open(os.path.join(root, path), "w", encoding="utf-8"):
+                    pass
+            with unittest.mock.patch.dict(os.environ, {"PATH": root}):
+                self.assertEqual(check.Tree(root).paths,
+                                 [".gitignore", "worker/build.c", "worker/build/b.c"])
 
     def test_layers_finds_includes_that_go_up(self):
         for path, include in [("worker/task.c", "coordinator/core.h"),

@@ -10,6 +10,9 @@
 #include "worker/connector.h"
 #include "worker/task.h"
 
+/* Retirements are tried again until they succeed; their failures are written this often at most. */
+#define RETIRE_LOG_MS 30000
+
 struct runner {
     struct kvs worker_props;
     struct task_host host;
@@ -169,8 +172,12 @@ static void *retire_main(void *arg)
     struct error error = { ERR_OK, "" };
     enum err err = retire(retirement, &error);
     if (err != ERR_OK) {
-        log_warn(NULL, "RETIRE-FAIL", "connector=%s error=\"%s\"", retirement->connector,
-                 error.text);
+        static struct log_limit limit;
+        unsigned suppressed = 0;
+        if (log_limit_pass(&limit, RETIRE_LOG_MS, &suppressed)) {
+            log_warn(NULL, "RETIRE-FAIL", "connector=%s error=\"%s\" suppressed=%u",
+                     retirement->connector, error.text, suppressed);
+        }
     }
     struct task_event event = {
         .kind = RETIRE_EVENT_DONE,

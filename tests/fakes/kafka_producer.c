@@ -25,6 +25,9 @@ static struct {
     char refused[64];
     enum err refusal;
     unsigned n_refusals; /* 0: for ever */
+    char topic[64];
+    enum err topic_refusal;
+    unsigned n_topic_refusals; /* 0: none */
     bool dead;
     unsigned n_gets;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -45,6 +48,7 @@ void fake_producer_reset(void)
     fake.n_records = 0;
     fake.deliver = false;
     fake.refused[0] = '\0';
+    fake.n_topic_refusals = 0;
     fake.dead = false;
     fake.n_gets = 0;
     drop();
@@ -113,6 +117,15 @@ void fake_producer_refuse(const char *text, enum err err, unsigned n)
     (void)snprintf(fake.refused, sizeof(fake.refused), "%s", text ? text : "");
     fake.refusal = err;
     fake.n_refusals = n;
+    drop();
+}
+
+void fake_producer_refuse_topic(const char *topic, enum err err, unsigned n)
+{
+    take();
+    (void)snprintf(fake.topic, sizeof(fake.topic), "%s", topic);
+    fake.topic_refusal = err;
+    fake.n_topic_refusals = n;
     drop();
 }
 
@@ -186,6 +199,10 @@ static enum err refusal(const struct record *record)
     size_t length = strlen(fake.refused);
     if (fake.dead) {
         return ERR_FENCED;
+    }
+    if (fake.n_topic_refusals > 0 && strcmp(fake.topic, record->topic) == 0) {
+        fake.n_topic_refusals--;
+        return fake.topic_refusal;
     }
     if (length == 0 || record->value.length < length ||
         memcmp(record->value.data, fake.refused, length) != 0) {

@@ -33,6 +33,8 @@ void fake_producer_auto(bool deliver);
 /* fake_producer_refuse makes sends of a value that begins with `text` return err; NULL: of none.
  * n: so many times, 0 for ever. */
 void fake_producer_refuse(const char *text, enum err err, unsigned n);
+/* fake_producer_refuse_topic makes the next n sends to a topic return err. */
+void fake_producer_refuse_topic(const char *topic, enum err err, unsigned n);
 /* fake_producer_kill makes the present producer fatal; fake_producer_gets counts the producers. */
 void fake_producer_kill(void);
 unsigned fake_producer_gets(void);

@@ -11,6 +11,7 @@
 
 /* Closes without CONNACK in a row that make MQTT 5 look unsupported. */
 #define SILENT_TRIES 2
+#define QOS2_LOG_MS  60000
 
 static bool choose_v5(struct mqtt_session *session, uint64_t now_ms)
 {
@@ -30,10 +31,11 @@ static bool choose_v5(struct mqtt_session *session, uint64_t now_ms)
     return !session->fallback;
 }
 
-/* An attempt ended without a CONNACK. A broker that does not know MQTT 5 may close, or say nothing
- * at all; one that is restarting closes too. So 3.1.1 is tried in between, and only where no
+/* An attempt ended without a CONNACK. A broker that does not know MQTT 5 may close, say nothing at
+ * all, or answer with a CONNACK of 3.1.1, which the library cannot read; one that is restarting
+ * closes too. So 3.1.1 is tried in between, at once unless it was just a close, and only where no
  * session of this process has met MQTT 5. */
-static void note_silence(struct mqtt_session *session, bool timed_out)
+static void note_silence(struct mqtt_session *session, bool just_closed)
 {
     if (session->options->version != MQTT_VERSION_AUTO) {
         return;
@@ -44,7 +46,7 @@ static void note_silence(struct mqtt_session *session, bool timed_out)
         return;
     }
     session->n_silent++;
-    session->fallback = timed_out || session->n_silent >= SILENT_TRIES;
+    session->fallback = !just_closed || session->n_silent >= SILENT_TRIES;
 }
 
 void attempt_begin(struct mqtt_session *session, uint64_t now_ms)
@@ -67,11 +69,27 @@ static void on_connack(void *arg, const struct link_connack *connack)
     }
 }
 
+/* Only a subscription of somebody else with the same client id brings these. The library hands them
+ * out when the broker has already been told that they arrived, so they cannot be kept safe. */
+static void warn_qos2(struct mqtt_session *session)
+{
+    unsigned suppressed = 0;
+    if (log_limit_pass(&session->qos2_limit, QOS2_LOG_MS, &suppressed)) {
+        log_warn(session->options->log, "MQTT-QOS2",
+                 "session=\"%s\" hint=\"the session holds QoS 2 messages of another subscription; "
+                 "a crash may lose them\" suppressed=%u",
+                 session->options->client_id, suppressed);
+    }
+}
+
 static void on_message(void *arg, const struct mqtt_message *message)
 {
     struct mqtt_session *session = arg;
     struct mqtt_message own = *message;
     session->stall_ms = 0;
+    if (message->qos == 2) {
+        warn_qos2(session);
+    }
     if (message->qos > 0) {
         uint64_t hash = redelivery_hash(message->topic, message->payload, message->length);
         enum redelivery_kind kind =
@@ -208,7 +226,7 @@ static void greet(struct mqtt_session *session, enum link_end link_end)
         refuse(session);
     } else if (link_end != LINK_OPEN) {
         if (!session->connack_came) {
-            note_silence(session, false);
+            note_silence(session, !link_garbled(session->link));
         }
         session_end_lost(session);
     } else if (session->connack_came) {
@@ -222,7 +240,7 @@ static void attempt_timed_out(struct mqtt_session *session)
     (void)snprintf(text, sizeof(text), "no answer within %d s (%s)",
                    session->options->connect_timeout_s, session_state_name(session->state));
     if (session->state == SESSION_GREETING) {
-        note_silence(session, true);
+        note_silence(session, false);
     }
     session_end(session, MQTT_DOWN_NETWORK, false, text);
 }

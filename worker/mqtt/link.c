@@ -32,6 +32,7 @@ struct link {
     unsigned n_packets; /* received */
     int reason;         /* of the broker's DISCONNECT */
     bool said_goodbye;
+    bool garbled; /* what came is no packet of this MQTT version */
     char text[256];
     char lib_error[192]; /* the library's last error line */
 };
@@ -332,6 +333,21 @@ void link_close(struct link *link)
 
 /* ---- life of the connection ---- */
 
+/* The library has no text for every code of its own. */
+static const char *code_text(int code, int saved)
+{
+    switch (code) {
+    case MOSQ_ERR_SUCCESS:
+        return "the connection was closed";
+    case MOSQ_ERR_ERRNO:
+        return strerror(saved);
+    case MOSQ_ERR_MALFORMED_PACKET:
+        return "a malformed packet came";
+    default:
+        return mosquitto_strerror(code);
+    }
+}
+
 /* Judges what a library call returned. */
 static enum link_end judge(struct link *link, int code)
 {
@@ -341,15 +357,15 @@ static enum link_end judge(struct link *link, int code)
         return LINK_OPEN;
     }
     seam_detach(link->seam);
+    /* Which of the two it is for a packet that ends too early depends on the library's version. */
+    link->garbled = code == MOSQ_ERR_PROTOCOL || code == MOSQ_ERR_MALFORMED_PACKET;
     if (link->reason) {
         (void)snprintf(link->text, sizeof(link->text), "the broker disconnected: %s (0x%02X)",
                        mqtt_reason_text(link->reason, true), (unsigned)link->reason);
     } else if (link->said_goodbye) {
         return LINK_ENDED;
     } else {
-        const char *what = code == MOSQ_ERR_ERRNO ? strerror(saved) : mosquitto_strerror(code);
-        (void)snprintf(link->text, sizeof(link->text), "%s%s%s",
-                       code == MOSQ_ERR_SUCCESS ? "the connection was closed" : what,
+        (void)snprintf(link->text, sizeof(link->text), "%s%s%s", code_text(code, saved),
                        link->lib_error[0] ? ": " : "", link->lib_error);
     }
     return LINK_LOST;
@@ -387,7 +403,8 @@ enum link_end link_read(struct link *link, bool *ret_progress)
     seam_enter(link->seam);
     int code = mosquitto_loop_read(link->mosq, 1);
     (void)seam_leave();
-    *ret_progress = link->n_packets != before;
+    /* The library writes no whole line for a very long client id, so packets alone do not tell. */
+    *ret_progress = link->n_packets != before || seam_buffered(link->seam) > 0;
     return judge(link, code);
 }
 
@@ -494,6 +511,11 @@ enum link_end link_goodbye(struct link *link)
 int link_reason(const struct link *link)
 {
     return link->reason;
+}
+
+bool link_garbled(const struct link *link)
+{
+    return link->garbled;
 }
 
 const char *link_text(const struct link *link)

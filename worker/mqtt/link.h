@@ -80,6 +80,8 @@ void link_unsubscribe(struct link *link, char *const *filters, int n_filters);
 enum link_end link_goodbye(struct link *link);
 /* link_reason returns the reason code of the broker's DISCONNECT, 0 if none came. */
 int link_reason(const struct link *link);
+/* link_garbled tells whether the link ended because what came is no packet of its MQTT version. */
+bool link_garbled(const struct link *link);
 /* link_text returns why the link ended, for people. */
 const char *link_text(const struct link *link);
 /* link_lib_init prepares libmosquitto once for the process. Thread: any. */

@@ -158,6 +158,10 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
     resolve_drop(TAKE(session->resolve));
     if (down.connected) {
         redelivery_lost(session->redelivery);
+        if (down.reason == MQTT_DOWN_TAKEOVER) {
+            /* The other client may have acknowledged them, and their ids may mean others now. */
+            redelivery_settled(session->redelivery, false);
+        }
         if (now_ms - session->connected_ms > STABLE_MS) {
             session->n_failures = 0;
             session->n_takeovers = 0;
@@ -321,7 +325,7 @@ uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_conn
 
 bool mqtt_session_more(const struct mqtt_session *session)
 {
-    return session_is_connected(session) && session->more;
+    return session_is_connected(session) && session->more && !link_blocked(session->link);
 }
 
 void mqtt_session_read(struct mqtt_session *session)

@@ -55,6 +55,7 @@ struct mqtt_session {
     uint64_t next_ms;
     uint64_t deadline_ms; /* of the attempt, of the SUBACKs, of the goodbye */
     struct log_limit down_limit;
+    struct log_limit qos2_limit;
 
     /* the connection */
     bool connack_came;

@@ -62,6 +62,52 @@ static void test_failed_items_are_found_once_in_order(void **state)
     window_free(window);
 }
 
+static void test_window_with_failed_reports_is_settled_once_all_were_looked_at(void **state)
+{
+    (void)state;
+    struct window *window = open_window(false);
+    struct kafka_tracker *tracker = window_tracker(window);
+    assert_true(window_settled(window));
+    send_one(window);
+    send_one(window);
+    assert_false(window_settled(window));
+    /* Both reports come after the last look and before the gate is asked. */
+    struct window_item *second = window_add(window, &hello);
+    second->flight.err = ERR_TOO_LARGE;
+    atomic_store(&tracker->n_failed, 1);
+    assert_false(window_settled(window));
+    tracker_release(tracker, 2);
+    assert_int_equal(window_undelivered(window), 0);
+    assert_false(window_settled(window));
+    assert_ptr_equal(window_next_failed(window), second);
+    assert_null(window_next_failed(window));
+    assert_true(window_settled(window));
+    window_reset(window);
+    window_free(window);
+}
+
+static void test_window_stays_unsettled_while_failed_items_are_left(void **state)
+{
+    (void)state;
+    struct window *window = open_window(true);
+    struct kafka_tracker *tracker = window_tracker(window);
+    for (int i = 0; i < 2; i++) {
+        send_one(window);
+        window_add(window, &hello)->flight.err = ERR_TOO_LARGE;
+    }
+    atomic_store(&tracker->n_failed, 2);
+    tracker_release(tracker, 2);
+    /* One is sent again, and its report is in before the other one was looked at. */
+    assert_non_null(window_next_failed(window));
+    send_one(window);
+    tracker_release(tracker, 1);
+    assert_false(window_settled(window));
+    assert_non_null(window_next_failed(window));
+    assert_null(window_next_failed(window));
+    assert_true(window_settled(window));
+    window_free(window);
+}
+
 static void test_copies_outlive_the_message(void **state)
 {
     (void)state;
@@ -114,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_stay_where_they_are_while_the_window_grows),
         cmocka_unit_test(test_failed_items_are_found_once_in_order),
+        cmocka_unit_test(test_window_with_failed_reports_is_settled_once_all_were_looked_at),
+        cmocka_unit_test(test_window_stays_unsettled_while_failed_items_are_left),
         cmocka_unit_test(test_copies_outlive_the_message),
         cmocka_unit_test(test_times_and_bytes_are_those_of_all_messages),
         cmocka_unit_test(test_window_of_a_task_that_ended_waits_for_its_last_report),

@@ -174,6 +174,47 @@ static void test_redelivery_of_a_delivered_message_is_marked_as_such(void **stat
     assert_puback(bench, 9);
 }
 
+static void test_takeover_makes_what_was_held_unknown(void **state)
+{
+    struct bench *bench = *state;
+    connected(bench);
+    publish(bench, 9, false, "ON");
+    bench_wait_messages(bench, 1);
+    broker_disconnect(&bench->broker, 0x8E);
+    bench_wait_down(bench, 1);
+    broker_hang_up(&bench->broker);
+    mqtt_session_settled(bench->session, true);
+    mqtt_session_retry_now(bench->session);
+    bench_connect(bench, true);
+    /* The other client had acknowledged id 9; this is a new message that it had not. */
+    publish(bench, 9, true, "ON");
+    bench_wait_messages(bench, 2);
+    assert_true(bench->messages[1].duplicate);
+    assert_false(bench->messages[1].delivered);
+}
+
+static void test_one_read_takes_all_messages_also_with_a_very_long_client_id(void **state)
+{
+    struct bench *bench = *state;
+#ifdef SLUICE_SANITIZED
+    skip(); /* nothing is read ahead there, so poll tells of every message */
+#endif
+    char id[700];
+    memset(id, 'a', sizeof(id) - 1);
+    id[sizeof(id) - 1] = '\0';
+    bench->options.client_id = id;
+    connected(bench);
+    for (uint16_t i = 1; i <= 20; i++) {
+        publish(bench, i, false, "x");
+    }
+    struct pollfd fd;
+    mqtt_session_poll(bench->session, true, &fd);
+    assert_int_equal(poll(&fd, 1, 20000), 1);
+    mqtt_session_read(bench->session);
+    assert_int_equal(bench->n_messages, 20);
+    mqtt_session_free(TAKE(bench->session));
+}
+
 static void test_same_id_without_dup_is_a_new_message(void **state)
 {
     struct bench *bench = *state;
@@ -420,6 +461,8 @@ int main(void)
         IN_BENCH(test_same_id_without_dup_is_a_new_message),
         IN_BENCH(test_dup_flag_is_read_also_behind_an_odd_client_id),
         IN_BENCH(test_takeover_is_told_and_waited_out),
+        IN_BENCH(test_takeover_makes_what_was_held_unknown),
+        IN_BENCH(test_one_read_takes_all_messages_also_with_a_very_long_client_id),
         IN_BENCH(test_packet_id_in_use_is_replaced_by_another),
         IN_BENCH(test_refused_subscription_ends_the_connection_and_names_the_filter),
         IN_BENCH(test_broker_without_shared_subscriptions_gets_exclusive_filters),

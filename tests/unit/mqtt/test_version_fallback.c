@@ -51,6 +51,16 @@ static void test_connack_1_in_the_old_form(void **state)
     assert_falls_back(bench);
 }
 
+/* Only 3.1.1 can tell what the broker means. */
+static void test_any_other_refusal_in_the_old_form(void **state)
+{
+    struct bench *bench = *state;
+    bench_accept(bench);
+    assert_int_equal(level(bench), 5);
+    broker_connack(&bench->broker, false, false, 5, NULL, 0);
+    assert_falls_back(bench);
+}
+
 static void test_connack_132(void **state)
 {
     struct bench *bench = *state;
@@ -115,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_BENCH(test_connack_1_in_the_old_form),
+        IN_BENCH(test_any_other_refusal_in_the_old_form),
         IN_BENCH(test_connack_132),
         IN_BENCH(test_close_without_connack),
         IN_BENCH(test_no_answer),

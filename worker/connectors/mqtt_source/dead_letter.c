@@ -71,7 +71,10 @@ enum err dead_letter_send(struct kafka_producer *producer, const struct dead_let
     if (letter->settings->errors.dlq_headers) {
         add_context(&record, letter, task);
     }
-    enum err err = kafka_producer_send(producer, &record, tracker, flight, reterr);
+    enum err err = ERR_TOO_LARGE;
+    if (!letter->bare) {
+        err = kafka_producer_send(producer, &record, tracker, flight, reterr);
+    }
     if (err == ERR_TOO_LARGE) {
         add_header(&record, "sluice.errors.value.bytes", size);
         record.value = (struct record_bytes){ NULL, 0 };

@@ -19,6 +19,7 @@ struct dead_letter {
     const struct source_settings *settings;
     const struct mqtt_message *message;
     const struct failure *failure;
+    bool bare; /* without the payload, whose size goes into a header */
 };
 
 /* dead_letter_send sends a letter to the dead letter queue. A payload that Kafka does not take

@@ -98,6 +98,16 @@ static bool all_at_rest(const struct source_task *task)
     return true;
 }
 
+/* A producer that failed some records but lives: nothing has to be waited for. */
+static void resume_readers(struct source_task *task)
+{
+    for (size_t i = 0; i < task->n_readers; i++) {
+        if (!reader_undelivered(task->readers[i])) {
+            reader_producer_renewed(task->readers[i]);
+        }
+    }
+}
+
 /* A dead producer is replaced once no record is under way in it. */
 static enum err renew_producer(struct source_task *task, struct error *reterr)
 {
@@ -106,6 +116,10 @@ static enum err renew_producer(struct source_task *task, struct error *reterr)
         wanted = wanted || reader_wants_producer(task->readers[i]);
     }
     if (!wanted) {
+        return ERR_OK;
+    }
+    if (!pipeline_producer_dead(task->pipeline)) {
+        resume_readers(task);
         return ERR_OK;
     }
     for (size_t i = 0; i < task->n_readers; i++) {

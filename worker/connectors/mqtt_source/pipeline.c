@@ -16,6 +16,8 @@
 
 /* How often a refused record is sent again by itself. */
 #define SUSPECT_TRIES 3
+/* Warnings about single records are written this often at most. */
+#define LOG_EVERY_MS 10000
 
 struct pipeline {
     const struct task_context *context;
@@ -33,6 +35,8 @@ struct pipeline {
     struct buf value;
     struct buf headers[RECORD_MAX_HEADERS];
     struct log_limit error_limit;
+    struct log_limit skip_limit;
+    struct log_limit batch_limit;
 };
 
 static enum err read_props(struct pipeline *pipeline, struct error *reterr)
@@ -232,34 +236,70 @@ static void log_bad(struct pipeline *pipeline, const struct mqtt_message *messag
         !log_limit_pass(&pipeline->error_limit, 1000, &suppressed)) {
         return;
     }
-    bool details = pipeline->settings->errors.log_details;
-    log_error(pipeline->context->log, "RECORD-ERROR",
-              "stage=%s class=%s kafka_topic=%s error=\"%s\" mqtt_topic=\"%s\" suppressed=%u",
-              failure->stage, failure->class_name, pipeline->settings->kafka_topic,
-              failure->error.text, details ? message->topic : "", suppressed);
+    if (pipeline->settings->errors.log_details) {
+        log_error(pipeline->context->log, "RECORD-ERROR",
+                  "stage=%s class=%s kafka_topic=%s error=\"%s\" mqtt_topic=\"%s\" suppressed=%u",
+                  failure->stage, failure->class_name, pipeline->settings->kafka_topic,
+                  failure->error.text, message->topic, suppressed);
+    } else {
+        log_error(pipeline->context->log, "RECORD-ERROR",
+                  "stage=%s class=%s kafka_topic=%s error=\"%s\" suppressed=%u", failure->stage,
+                  failure->class_name, pipeline->settings->kafka_topic, failure->error.text,
+                  suppressed);
+    }
 }
 
-static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
-                                             const struct mqtt_message *message,
-                                             struct window *window, const struct failure *failure,
-                                             struct error *reterr)
+/* A message that goes nowhere is never passed over in silence. */
+static enum pipeline_result skip(struct pipeline *pipeline, const struct failure *failure)
 {
-    struct window_item *item = window_add(window, message);
-    item->dead_letter = true;
-    struct error error = { ERR_OK, "" };
-    const struct dead_letter letter = { pipeline->context, pipeline->settings, message, failure };
-    enum err err = dead_letter_send(pipeline->producer, &letter, window_tracker(window),
-                                    &item->flight, &error);
-    if (err == ERR_OK) {
-        metric_add(pipeline->context->metrics, METRIC_DLQ_RECORDS, 0, 1);
-        return PIPELINE_SENT;
+    metric_add(pipeline->context->metrics, METRIC_SKIPPED, 0, 1);
+    unsigned suppressed = 0;
+    if (log_limit_pass(&pipeline->skip_limit, LOG_EVERY_MS, &suppressed)) {
+        log_warn(pipeline->context->log, "RECORD-SKIPPED",
+                 "count=%u stage=%s kafka_topic=%s error=\"%s\"", suppressed + 1, failure->stage,
+                 pipeline->settings->kafka_topic, failure->error.text);
     }
+    return PIPELINE_SENT;
+}
+
+/* What a send that was not taken means; FAILED: the record is at fault. */
+static enum pipeline_result not_taken(struct window *window, enum err err,
+                                      const struct error *error, struct error *reterr)
+{
     window_take_back(window);
     if (err == ERR_UNAVAILABLE) {
         return PIPELINE_BUSY;
     }
     if (err == ERR_FENCED) {
+        (void)error_set(reterr, err, "%s", error->text);
         return PIPELINE_NEW_PRODUCER;
+    }
+    return PIPELINE_FAILED;
+}
+
+/* before: the letter that came back, NULL for the first one. */
+static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
+                                             const struct mqtt_message *message,
+                                             struct window *window, const struct failure *failure,
+                                             const struct window_item *before, struct error *reterr)
+{
+    struct window_item *item = window_add(window, message);
+    item->dead_letter = true;
+    item->why = xmemdup(failure, sizeof(*failure));
+    item->n_tries = (uint16_t)(before ? before->n_tries + 1 : 0);
+    item->bare = item->n_tries > SUSPECT_TRIES;
+    struct error error = { ERR_OK, "" };
+    const struct dead_letter letter = { pipeline->context, pipeline->settings, message, failure,
+                                        item->bare };
+    enum err err = dead_letter_send(pipeline->producer, &letter, window_tracker(window),
+                                    &item->flight, &error);
+    if (err == ERR_OK) {
+        metric_add(pipeline->context->metrics, METRIC_DLQ_RECORDS, 0, before ? 0 : 1);
+        return PIPELINE_SENT;
+    }
+    enum pipeline_result result = not_taken(window, err, &error, reterr);
+    if (result != PIPELINE_FAILED) {
+        return result;
     }
     (void)error_set(reterr, err, "dead letter queue %s: %s", pipeline->settings->errors.dlq_topic,
                     error.text);
@@ -271,17 +311,21 @@ static enum pipeline_result handle_bad(struct pipeline *pipeline,
                                        const struct mqtt_message *message, struct window *window,
                                        const struct failure *failure, struct error *reterr)
 {
-    metric_add(pipeline->context->metrics, METRIC_DELIVERY_ERRORS, 0, 1);
-    log_bad(pipeline, message, failure);
+    enum pipeline_result result = PIPELINE_SENT;
     /* Missing rights are an error of the set-up: no message is at fault. */
     if (!pipeline->settings->errors.tolerate || failure->error.code == ERR_UNAUTHORIZED) {
-        return fail(pipeline, failure, reterr);
+        result = fail(pipeline, failure, reterr);
+    } else if (pipeline->settings->errors.dlq_topic) {
+        result = send_dead_letter(pipeline, message, window, failure, NULL, reterr);
+    } else {
+        result = skip(pipeline, failure);
     }
-    if (pipeline->settings->errors.dlq_topic) {
-        return send_dead_letter(pipeline, message, window, failure, reterr);
+    /* Whatever else came out comes here again, and is counted then. */
+    if (result == PIPELINE_SENT || result == PIPELINE_FAILED) {
+        metric_add(pipeline->context->metrics, METRIC_DELIVERY_ERRORS, 0, 1);
+        log_bad(pipeline, message, failure);
     }
-    metric_add(pipeline->context->metrics, METRIC_SKIPPED, 0, 1);
-    return PIPELINE_SENT;
+    return result;
 }
 
 /* ---- sending ---- */
@@ -306,12 +350,9 @@ static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_me
     if (err == ERR_OK) {
         return PIPELINE_SENT;
     }
-    window_take_back(window);
-    if (err == ERR_UNAVAILABLE) {
-        return PIPELINE_BUSY;
-    }
-    if (err == ERR_FENCED) {
-        return PIPELINE_NEW_PRODUCER;
+    enum pipeline_result result = not_taken(window, err, &failure.error, reterr);
+    if (result != PIPELINE_FAILED) {
+        return result;
     }
     failure.error.code = err;
     failure.stage = "KAFKA_PRODUCE";
@@ -325,13 +366,54 @@ enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_
     return send(pipeline, message, window, 0, reterr);
 }
 
-/* The broker refuses a batch for one bad record in it, so a refused record is sent again by itself
- * before it is judged; more than once, as other sessions' records may have come into its batch. */
+/* The broker refuses a batch for one bad record in it, or for its size although each record is
+ * small, so a refused record is sent again by itself before it is judged; more than once, as other
+ * sessions' records may have come into its batch. A dead letter may shed its value after that. */
 static bool is_suspect(const struct window_item *item)
 {
     enum err err = item->flight.err;
-    return (err == ERR_TOO_LARGE || err == ERR_REJECTED) && item->copy && !item->dead_letter &&
-           item->n_tries < SUSPECT_TRIES;
+    return (err == ERR_TOO_LARGE && item->dead_letter && !item->bare) ||
+           ((err == ERR_TOO_LARGE || err == ERR_REJECTED) && item->n_tries < SUSPECT_TRIES);
+}
+
+static enum pipeline_result review_suspect(struct pipeline *pipeline, struct window *window,
+                                           const struct window_item *item, struct error *reterr)
+{
+    const char *text = kafka_code_text(item->flight.kafka_code);
+    unsigned suppressed = 0;
+    if (item->n_tries == 0 && log_limit_pass(&pipeline->batch_limit, LOG_EVERY_MS, &suppressed)) {
+        log_warn(pipeline->context->log, "BATCH-REFUSED",
+                 "kafka_topic=%s error=\"%s\" action=\"its records are sent one by one\" "
+                 "hint=\"max.message.bytes of the topic should not be smaller than batch.size\" "
+                 "suppressed=%u",
+                 item->dead_letter ? pipeline->settings->errors.dlq_topic
+                                   : pipeline->settings->kafka_topic,
+                 text, suppressed);
+    }
+    window_suspect(window);
+    if (item->dead_letter) {
+        return send_dead_letter(pipeline, item->copy, window, item->why, item, reterr);
+    }
+    if (item->copy) {
+        return send(pipeline, item->copy, window, item->n_tries + 1U, reterr);
+    }
+    (void)error_set(reterr, item->flight.err, "%s", text);
+    return PIPELINE_SUSPECTS;
+}
+
+static void explain(const struct pipeline *pipeline, const struct window_item *item,
+                    struct failure *failure)
+{
+    const char *text = kafka_code_text(item->flight.kafka_code);
+    if (item->flight.err != ERR_TOO_LARGE) {
+        (void)error_set(&failure->error, item->flight.err, "%s", text);
+        return;
+    }
+    (void)error_set(&failure->error, item->flight.err,
+                    "%s: a payload of %u bytes does not fit max.message.bytes of the topic: raise "
+                    "that%s",
+                    text, (unsigned)item->n_bytes,
+                    pipeline->settings->errors.tolerate ? "" : ", or set errors.tolerance=all");
 }
 
 static enum pipeline_result review_item(struct pipeline *pipeline, struct window *window,
@@ -339,13 +421,14 @@ static enum pipeline_result review_item(struct pipeline *pipeline, struct window
 {
     enum err err = item->flight.err;
     if (err == ERR_UNAVAILABLE || err == ERR_FENCED) {
+        (void)error_set(reterr, err, "%s", kafka_code_text(item->flight.kafka_code));
         return PIPELINE_NEW_PRODUCER;
     }
     if (is_suspect(item)) {
-        return send(pipeline, item->copy, window, item->n_tries + 1U, reterr);
+        return review_suspect(pipeline, window, item, reterr);
     }
     struct failure failure = { .stage = "KAFKA_PRODUCE", .class_name = "producer" };
-    (void)error_set(&failure.error, err, "%s", kafka_code_text(item->flight.kafka_code));
+    explain(pipeline, item, &failure);
     if (item->dead_letter) {
         (void)error_set(reterr, err, "dead letter queue %s: %s",
                         pipeline->settings->errors.dlq_topic, failure.error.text);
@@ -369,6 +452,7 @@ enum pipeline_result pipeline_review(struct pipeline *pipeline, struct window *w
         /* A queue that is full right after everything was reported belongs to others: let the
          * messages come again. */
         if (result == PIPELINE_BUSY) {
+            (void)error_set(reterr, ERR_UNAVAILABLE, "the producer's queue is full");
             return PIPELINE_NEW_PRODUCER;
         }
         if (result != PIPELINE_SENT) {
@@ -378,9 +462,14 @@ enum pipeline_result pipeline_review(struct pipeline *pipeline, struct window *w
     return PIPELINE_SENT;
 }
 
+bool pipeline_producer_dead(const struct pipeline *pipeline)
+{
+    return !pipeline->producer || kafka_producer_fatal(pipeline->producer);
+}
+
 enum err pipeline_renew(struct pipeline *pipeline, struct error *reterr)
 {
-    if (pipeline->producer && !kafka_producer_fatal(pipeline->producer)) {
+    if (!pipeline_producer_dead(pipeline)) {
         return ERR_OK;
     }
     kafka_producer_drop(TAKE(pipeline->producer));

@@ -13,7 +13,8 @@ struct pipeline;
 enum pipeline_result {
     PIPELINE_SENT,         /* on its way, or dropped on purpose */
     PIPELINE_BUSY,         /* the producer's queue is full: send it again a little later */
-    PIPELINE_NEW_PRODUCER, /* the producer is dead: pipeline_renew */
+    PIPELINE_NEW_PRODUCER, /* the producer failed: pipeline_renew; reterr says why */
+    PIPELINE_SUSPECTS,     /* refused records of which there are no copies; reterr says why */
     PIPELINE_FAILED,       /* the task has to fail; reterr says why */
 };
 
@@ -28,8 +29,10 @@ enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_
                                    struct window *window, struct error *reterr);
 /* pipeline_review looks at the failed reports of a window in which nothing is undelivered. SENT:
  * everything is delivered, or on its way to the dead letter queue; NEW_PRODUCER: some records have
- * to come again from the broker. */
+ * to come again from the broker; SUSPECTS: the same, and the next window needs copies. */
 enum pipeline_result pipeline_review(struct pipeline *pipeline, struct window *window,
                                      struct error *reterr);
+/* pipeline_producer_dead tells whether the producer can send no more. */
+bool pipeline_producer_dead(const struct pipeline *pipeline);
 /* pipeline_renew replaces a dead producer; a living one stays. */
 enum err pipeline_renew(struct pipeline *pipeline, struct error *reterr) MUST_CHECK;

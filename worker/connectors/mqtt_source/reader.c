@@ -14,6 +14,11 @@
 #define BUSY_MS 20
 /* The time stamp of arrival is read once for so many messages. */
 #define STAMP_EVERY 16
+/* After a refused batch: messages of a window, and good messages until windows are large again;
+ * the latter grows with each refusal. */
+#define CAREFUL_WINDOW   32
+#define CAREFUL_MESSAGES 4000
+#define CAREFUL_MAX      1000000
 
 /* A message that the producer had no room for. */
 struct waiting {
@@ -39,6 +44,8 @@ struct reader {
     bool failed;          /* the task has to fail */
     bool subscribed;      /* the filters are to be recorded once they were sent */
     bool parked;
+    size_t careful;      /* good messages still to come in small windows; 0: windows are large */
+    size_t next_careful; /* what the next refusal sets it to */
     struct error error;
     uint64_t offline_ms; /* since when there is no connection; 0: there is one */
     unsigned n_stamp;
@@ -75,6 +82,9 @@ static bool take_result(struct reader *reader, enum pipeline_result result)
         return false;
     case PIPELINE_NEW_PRODUCER:
         reader->producer_lost = true;
+        reader->doubt = true;
+        return true;
+    case PIPELINE_SUSPECTS:
         reader->doubt = true;
         return true;
     case PIPELINE_FAILED:
@@ -115,9 +125,12 @@ static void on_message(void *arg, const struct mqtt_message *message)
 static bool has_room(void *arg)
 {
     const struct reader *reader = arg;
+    size_t most = reader->settings->window;
+    if (reader->careful > 0 && most > CAREFUL_WINDOW) {
+        most = CAREFUL_WINDOW;
+    }
     return !reader->doubt && list_empty(&reader->waiting) &&
-           window_messages(reader->window) < reader->settings->window &&
-           window_bytes(reader->window) < WINDOW_BYTES;
+           window_messages(reader->window) < most && window_bytes(reader->window) < WINDOW_BYTES;
 }
 
 static void send_waiting(struct reader *reader)
@@ -193,8 +206,30 @@ static void on_down(void *arg, const struct mqtt_down *down)
 /* Whether PUBACKs may leave. This is the whole guarantee: nothing but this decides it. */
 static bool gate_open(const struct reader *reader)
 {
-    return window_undelivered(reader->window) == 0 && list_empty(&reader->waiting) &&
-           !reader->doubt;
+    return window_settled(reader->window) && list_empty(&reader->waiting) && !reader->doubt;
+}
+
+/* Without copies only the broker can send a message again. It must, where an error may send it to
+ * the dead letter queue, and where nobody sends it again: such windows always have copies. */
+static bool always_copies(const struct reader *reader)
+{
+    const struct mqtt_options *options = &reader->settings->options;
+    return reader->settings->errors.tolerate || options->clean || options->qos == 0;
+}
+
+/* Empties the window; what follows a refused batch goes in small windows with copies, so that few
+ * records have to be sent one by one and only one that is refused alone is judged. */
+static void next_window(struct reader *reader, size_t n_good)
+{
+    if (window_suspects(reader->window) > 0) {
+        reader->careful = reader->next_careful;
+        reader->next_careful =
+            reader->next_careful < CAREFUL_MAX / 2 ? reader->next_careful * 2 : CAREFUL_MAX;
+    } else if (reader->careful > 0) {
+        reader->careful -= n_good < reader->careful ? n_good : reader->careful;
+    }
+    window_reset(reader->window);
+    window_keep_copies(reader->window, always_copies(reader) || reader->careful > 0);
 }
 
 static void count_in(struct reader *reader)
@@ -242,13 +277,14 @@ static void release(struct reader *reader)
 /* Every record of the window has its report, and all went well. */
 static void finish_window(struct reader *reader)
 {
+    ASSERT(gate_open(reader));
     count_out(reader);
     if (reader->connection_lost) {
         mqtt_session_settled(reader->session, true);
     } else {
         release(reader);
     }
-    window_reset(reader->window);
+    next_window(reader, window_messages(reader->window));
     reader->connection_lost = false;
     reader->gate_closed = false;
     reader->parked = false;
@@ -257,13 +293,16 @@ static void finish_window(struct reader *reader)
 /* Some were not delivered: the broker is to send the window again. */
 static void abandon_window(struct reader *reader)
 {
-    mqtt_session_drop(reader->session, MQTT_DOWN_DROPPED, "records could not be delivered");
+    char text[320];
+    (void)snprintf(text, sizeof(text), "records could not be delivered: %.256s",
+                   reader->error.text);
+    mqtt_session_drop(reader->session, MQTT_DOWN_DROPPED, text);
     if (window_undelivered(reader->window) > 0) {
         return;
     }
     forget_waiting(reader);
     mqtt_session_settled(reader->session, false);
-    window_reset(reader->window);
+    next_window(reader, 0);
     reader->connection_lost = false;
     if (!reader->producer_lost) {
         reader->doubt = false;
@@ -344,6 +383,9 @@ static void go_to_rest(struct reader *reader, enum reader_wish wish, uint64_t no
     } else if (wish == READER_CLOSE) {
         mqtt_session_drop(reader->session, MQTT_DOWN_ASKED,
                           "closed before Kafka acknowledged: the broker keeps the messages");
+    }
+    if (wish == READER_CLOSE) {
+        mqtt_session_drop(reader->session, MQTT_DOWN_ASKED, "the broker did not take the goodbye");
     }
 }
 
@@ -451,7 +493,8 @@ struct reader *reader_new(const struct task_context *context,
     reader->options.takeover_wait_ms = takeover_wait_ms(context);
     reader->options.log = context->log;
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
-                                settings->errors.tolerate);
+                                always_copies(reader));
+    reader->next_careful = CAREFUL_MESSAGES;
     reader->offline_ms = clock_mono_ms();
     const struct mqtt_handlers handlers = {
         .arg = reader,

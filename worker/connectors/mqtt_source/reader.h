@@ -31,8 +31,9 @@ bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struc
 uint64_t reader_poll(const struct reader *reader, enum reader_wish wish, struct pollfd *ret_poll);
 /* reader_at_rest tells whether there is no connection and no attempt at one. */
 bool reader_at_rest(const struct reader *reader);
-/* reader_wants_producer tells whether the producer must be renewed; it can be once no reader of the
- * task has records under way. reader_producer_renewed lets it go on. */
+/* reader_wants_producer tells whether the producer failed this reader. reader_producer_renewed lets
+ * it go on, once it has no records under way and the producer lives: a dead one is renewed first,
+ * when no reader of the task has records under way. */
 bool reader_wants_producer(const struct reader *reader);
 bool reader_undelivered(const struct reader *reader);
 void reader_producer_renewed(struct reader *reader);

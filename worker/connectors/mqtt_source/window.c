@@ -35,6 +35,7 @@ struct window {
     size_t n_messages;
     size_t n_bytes;
     size_t n_sent_bytes;
+    size_t n_suspects;
     bool keep_copies;
 };
 
@@ -63,7 +64,9 @@ struct window *window_new(int event_fd, struct metric_scope *metrics, bool keep_
 static void free_copies(struct window *window)
 {
     for (size_t i = 0; window->keep_copies && i < window->n_items; i++) {
-        free(TAKE(window->chunks[i / CHUNK]->items[i % CHUNK].copy));
+        struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
+        free(TAKE(item->copy));
+        free(TAKE(item->why));
     }
 }
 
@@ -133,9 +136,11 @@ struct window_item *window_add(struct window *window, const struct mqtt_message 
     size_t i = window->n_items++;
     struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
     item->copy = window->keep_copies ? copy_message(message) : NULL;
+    item->why = NULL;
     item->n_bytes = (uint32_t)message->length;
     item->n_tries = 0;
     item->dead_letter = false;
+    item->bare = false;
     window->n_sent_bytes += message->length;
     return item;
 }
@@ -145,6 +150,7 @@ void window_take_back(struct window *window)
     size_t i = --window->n_items;
     struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
     free(TAKE(item->copy));
+    free(TAKE(item->why));
     window->n_sent_bytes -= item->n_bytes;
 }
 
@@ -175,7 +181,14 @@ void window_reset(struct window *window)
     window->n_messages = 0;
     window->n_bytes = 0;
     window->n_sent_bytes = 0;
+    window->n_suspects = 0;
     atomic_store(&window->tracker.n_failed, 0);
+}
+
+void window_keep_copies(struct window *window, bool keep_copies)
+{
+    ASSERT(window->n_items == 0);
+    window->keep_copies = keep_copies;
 }
 
 struct kafka_tracker *window_tracker(struct window *window)
@@ -187,6 +200,16 @@ size_t window_undelivered(const struct window *window)
 {
     /* Acquire: what the reports wrote into the flights is seen once this is 0. */
     return atomic_load_explicit(&window->tracker.n_undelivered, memory_order_acquire);
+}
+
+bool window_settled(const struct window *window)
+{
+    /* In this order: a report counts its failure before it counts itself out, so a failure that
+     * belongs to the 0 is seen. */
+    if (window_undelivered(window) > 0) {
+        return false;
+    }
+    return atomic_load(&window->tracker.n_failed) == 0 || window->n_checked == window->n_items;
 }
 
 struct window_item *window_next_failed(struct window *window)
@@ -203,6 +226,16 @@ struct window_item *window_next_failed(struct window *window)
         }
     }
     return NULL;
+}
+
+void window_suspect(struct window *window)
+{
+    window->n_suspects++;
+}
+
+size_t window_suspects(const struct window *window)
+{
+    return window->n_suspects;
 }
 
 size_t window_messages(const struct window *window)

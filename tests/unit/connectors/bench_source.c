@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A source task on a workbench. See bench_source.h.
+ * fakes: kafka_producer
+ */
+#include "tests/unit/connectors/bench_source.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "worker/base/mem.h"
+
+static void on_event(void *arg, const struct task_event *event)
+{
+    struct source_bench *f = arg;
+    switch (event->kind) {
+    case TASK_EVENT_RUNNING:
+        atomic_fetch_add(&f->running, 1);
+        break;
+    case TASK_EVENT_PAUSED:
+        atomic_fetch_add(&f->paused, 1);
+        break;
+    case TASK_EVENT_FAILED:
+        (void)snprintf(f->trace, sizeof(f->trace), "%s", event->trace);
+        atomic_fetch_add(&f->failed, 1);
+        break;
+    case TASK_EVENT_STOPPED:
+        atomic_fetch_add(&f->stopped, 1);
+        break;
+    case RETIRE_EVENT_DONE:
+        break;
+    }
+}
+
+static char *get_offset(void *arg, const char *connector, const char *partition)
+{
+    (void)connector;
+    (void)partition;
+    struct source_bench *f = arg;
+    (void)pthread_mutex_lock(&f->lock);
+    char *text = f->offset[0] ? xstrdup(f->offset) : NULL;
+    (void)pthread_mutex_unlock(&f->lock);
+    return text;
+}
+
+static void put_offset(void *arg, const char *connector, const char *partition, const char *offset)
+{
+    (void)connector;
+    (void)partition;
+    struct source_bench *f = arg;
+    (void)pthread_mutex_lock(&f->lock);
+    (void)snprintf(f->offset, sizeof(f->offset), "%s", offset ? offset : "");
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+int source_set_up(void **state)
+{
+    struct source_bench *f = xcalloc(1, sizeof(*f));
+    (void)pthread_mutex_init(&f->lock, NULL);
+    broker_open(&f->broker);
+    fake_producer_reset();
+    kvs_init(&f->worker);
+    kvs_set(&f->worker, "bootstrap.servers", "127.0.0.1:1");
+    kvs_set(&f->worker, "group.id", "g");
+    kvs_set(&f->worker, "heartbeat.interval.ms", "100");
+    kvs_init(&f->config);
+    char *uri = xasprintf("tcp://127.0.0.1:%d", f->broker.port);
+    kvs_set(&f->config, "name", "c");
+    kvs_set(&f->config, "connector.class", "MqttSource");
+    kvs_set(&f->config, "mqtt.server.uri", uri);
+    kvs_set(&f->config, "mqtt.topics", "a");
+    kvs_set(&f->config, "kafka.topic", "out");
+    kvs_set(&f->config, "mqtt.protocol.version", "5");
+    free(uri);
+    const struct offset_port offsets = { f, get_offset, put_offset };
+    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+    *state = f;
+    return 0;
+}
+
+int source_tear_down(void **state)
+{
+    struct source_bench *f = *state;
+    runner_stop(f->runner, SOURCE_TASK, clock_mono_ms());
+    fake_producer_settle(ERR_OK);
+    runner_free(f->runner);
+    connector_configs_free(f->task_configs, f->n_task_configs);
+    broker_close(&f->broker);
+    kvs_fini(&f->worker);
+    kvs_fini(&f->config);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f);
+    return 0;
+}
+
+void source_start(struct source_bench *f, bool paused)
+{
+    const struct connector_facts facts = { "c", "g" };
+    const struct connector_plugin *plugin = connector_find("MqttSource");
+    assert_int_equal(plugin->task_configs(&facts, &f->config, NULL, 0, &f->task_configs,
+                                          &f->n_task_configs, NULL),
+                     ERR_OK);
+    const struct task_spec spec = {
+        .connector = "c",
+        .incarnation = SOURCE_TASK,
+        .paused = paused,
+        .connector_config = &f->config,
+        .task_config = &f->task_configs[0],
+    };
+    runner_start(f->runner, &spec);
+}
+
+void source_serve(struct source_bench *f)
+{
+    struct fake_broker *broker = &f->broker;
+    if (broker->fd < 0 && !broker_accept(broker)) {
+        (void)poll(&(struct pollfd){ .fd = broker->listen_fd, .events = POLLIN }, 1, 2);
+        return;
+    }
+    switch (broker_next(broker)) {
+    case PACKET_NONE:
+        (void)poll(&(struct pollfd){ .fd = broker->fd, .events = POLLIN }, 1, 2);
+        break;
+    case PACKET_CLOSED:
+        broker_hang_up(broker);
+        break;
+    case PACKET_CONNECT:
+        f->n_connects++;
+        broker_connack(broker, true, f->present, 0, NULL, 0);
+        break;
+    case PACKET_SUBSCRIBE:
+        f->n_subscribes++;
+        broker_suback(broker, true, broker_id(broker), 1);
+        break;
+    case PACKET_PUBACK:
+        f->acked[f->n_acked++] = broker_id(broker);
+        break;
+    case PACKET_PINGREQ:
+        broker_send(broker, "\xd0\0", 2);
+        break;
+    case PACKET_DISCONNECT:
+        f->n_disconnects++;
+        break;
+    case PACKET_UNSUBSCRIBE:
+        break;
+    }
+}
+
+void source_no_ack_for(struct source_bench *f, unsigned ms)
+{
+    size_t before = f->n_acked;
+    uint64_t until_ms = clock_mono_ms() + ms;
+    while (clock_mono_ms() < until_ms) {
+        source_serve(f);
+        assert_int_equal(f->n_acked, before);
+    }
+}
+
+void source_publish(struct source_bench *f, uint16_t id, bool duplicate, const char *text)
+{
+    broker_publish(&f->broker, true, id, duplicate, "a", text, strlen(text));
+}
+
+void source_started(struct source_bench *f)
+{
+    unsigned before = f->n_subscribes;
+    source_start(f, false);
+    WAIT_FOR(f, f->n_subscribes > before);
+}
+
+void source_record_is(size_t i, const char *topic, const char *value)
+{
+    struct fake_record record;
+    fake_producer_record(i, &record);
+    assert_string_equal(record.topic, topic);
+    assert_string_equal(record.value, value);
+}
+
+double source_metric(enum metric_id id)
+{
+    struct metric_scope *scope = metrics_task("c", 0);
+    double value = metric_get(scope, id, 0);
+    metrics_task_drop(scope);
+    return value;
+}
+
+bool source_offset_is(struct source_bench *f, const char *text)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    bool same = strcmp(f->offset, text) == 0;
+    (void)pthread_mutex_unlock(&f->lock);
+    return same;
+}

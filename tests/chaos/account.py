@@ -46,10 +46,11 @@ class Flow:
     """A publisher in the background, and later the verdict on what it sent.
 
     `cluster` must run a connector from its prefix to its topic. `sessions` is the number of MQTT
-    sessions, for the check of order and for what counts as a reconnect.
+    sessions, for the check of order and for what counts as a reconnect. `again`: the publishers
+    repeat what the broker acknowledged with "no matching subscribers".
     """
 
-    def __init__(self, load, cluster, name, messages, rate=0, sessions=4, publishers=20, size=256):
+    def __init__(self, load, cluster, name, messages, rate=0, sessions=4, publishers=20, size=256, again=False):
         self.load = load
         self.cluster = cluster
         self.name = name
@@ -63,6 +64,7 @@ class Flow:
             "size": size,
         }
         self.rate = rate
+        self.again = again
         self.process = None
         self.sent = None
         self.started = None
@@ -80,6 +82,8 @@ class Flow:
             "rate": self.rate,
             "timeout": PUBLISH_TIMEOUT,
         }
+        if self.again:
+            options["again"] = True
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *self._argv("publish", options)],

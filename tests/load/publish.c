@@ -25,6 +25,8 @@
 #define BACKOFF_FIRST_US 100000U
 #define BACKOFF_LAST_US  1000000U
 #define MISC_EVERY_US    UINT64_C(1000000)
+#define AGAIN_AFTER_US   UINT64_C(100000)
+#define MIDS             65536U
 #define BURST            64U /* messages of one publisher before the next one has its turn */
 
 struct publisher {
@@ -32,12 +34,18 @@ struct publisher {
     struct mosquitto *mosq;
     uint64_t index;
     uint64_t share;     /* messages to send */
-    uint64_t published; /* handed to the library */
+    uint64_t next;      /* first message of the plan that was not published yet */
+    uint64_t published; /* handed to the library, repeats of our own included */
     uint64_t acked;
     uint64_t window; /* of this connection: the smaller of ours and the broker's */
     uint64_t backoff_us;
     uint64_t retry_at_us;
-    bool connected; /* CONNACK is in */
+    uint64_t *of_mid; /* --again: message of each packet id, MIDS entries */
+    uint64_t *again;  /* --again: messages nobody had subscribed to, a ring of MIDS entries */
+    uint64_t again_head;
+    uint64_t again_tail;
+    uint64_t again_at_us; /* not before */
+    bool connected;       /* CONNACK is in */
     bool ever_connected;
 };
 
@@ -52,6 +60,7 @@ struct run {
     uint64_t rate;
     uint64_t window;
     uint64_t timeout_s;
+    bool again;
     struct publisher *publishers;
     struct pollfd *fds;
     char *payload;
@@ -108,16 +117,25 @@ static void on_disconnect(struct mosquitto *mosq, void *userdata, int rc,
     pub->connected = false;
 }
 
+/* Nobody had subscribed: the broker has thrown the message away, so it is published again. */
+static void keep_for_again(struct publisher *pub, int mid)
+{
+    pub->again[pub->again_tail++ % MIDS] = pub->of_mid[(unsigned)mid % MIDS];
+    pub->again_at_us = mono_us() + AGAIN_AFTER_US;
+}
+
 static void on_publish(struct mosquitto *mosq, void *userdata, int mid, int reason,
                        const mosquitto_property *properties)
 {
     struct publisher *pub = userdata;
     struct run *run = pub->run;
     (void)mosq;
-    (void)mid;
     (void)properties;
     pub->acked++;
-    if (reason >= 0x80) {
+    if (reason == MQTT_RC_NO_MATCHING_SUBSCRIBERS && run->again) {
+        run->no_subscribers++;
+        keep_for_again(pub, mid);
+    } else if (reason >= 0x80) {
         run->refused++;
         run->last_refusal = reason;
     } else {
@@ -135,6 +153,10 @@ static bool publisher_init(struct run *run, uint64_t index)
     pub->index = index;
     pub->share = plan_share(&run->plan, index);
     pub->backoff_us = BACKOFF_FIRST_US;
+    if (run->again) {
+        pub->of_mid = xcalloc(MIDS, sizeof(*pub->of_mid));
+        pub->again = xcalloc(MIDS, sizeof(*pub->again));
+    }
     char client_id[96];
     (void)snprintf(client_id, sizeof(client_id), "load-%s-%" PRIu64, run->plan.run_id, index);
     pub->mosq = mosquitto_new(client_id, true, pub);
@@ -194,21 +216,34 @@ static void publisher_serve(struct publisher *pub, short revents, uint64_t now)
     }
 }
 
+static bool has_again(const struct publisher *pub)
+{
+    return pub->again_head != pub->again_tail && mono_us() >= pub->again_at_us;
+}
+
 static bool publish_one(struct publisher *pub)
 {
     struct run *run = pub->run;
     char topic[PLAN_KEY_MAX];
-    struct message_id id = plan_message(&run->plan, pub->index, pub->published);
+    bool again = has_again(pub);
+    uint64_t message = again ? pub->again[pub->again_head % MIDS] : pub->next;
+    struct message_id id = plan_message(&run->plan, pub->index, message);
     id.sent_us = wall_us();
     plan_topic(&run->plan, &id, topic);
     payload_write(&run->plan, &id, run->payload);
-    int rc = mosquitto_publish(pub->mosq, NULL, topic, (int)run->plan.size, run->payload,
+    int mid = 0;
+    int rc = mosquitto_publish(pub->mosq, &mid, topic, (int)run->plan.size, run->payload,
                                (int)run->qos, false);
     if (rc == MOSQ_ERR_SUCCESS || rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST ||
         rc == MOSQ_ERR_ERRNO) {
         /* Also without a connection the library has taken it: it goes out after the reconnect. */
         pub->published++;
-        run->published++;
+        pub->again_head += again ? 1 : 0;
+        pub->next += again ? 0 : 1;
+        run->published += again ? 0 : 1;
+        if (run->again) {
+            pub->of_mid[(unsigned)mid % MIDS] = message;
+        }
         return rc == MOSQ_ERR_SUCCESS;
     }
     complain("%s: %s\n", topic, mosquitto_strerror(rc));
@@ -218,8 +253,9 @@ static bool publish_one(struct publisher *pub)
 static void publisher_fill(struct publisher *pub, uint64_t allowed)
 {
     for (unsigned i = 0; i < BURST && pub->connected; i++) {
-        bool done = pub->published == pub->share || pub->run->published >= allowed;
-        if (done || pub->published - pub->acked >= pub->window || !publish_one(pub)) {
+        bool done = pub->next == pub->share || pub->run->published >= allowed;
+        if ((done && !has_again(pub)) || pub->published - pub->acked >= pub->window ||
+            !publish_one(pub)) {
             return;
         }
     }
@@ -250,8 +286,8 @@ static int prepare_poll(struct run *run, uint64_t now, uint64_t allowed)
         if (mosquitto_want_write(pub->mosq)) {
             fd->events = POLLIN | POLLOUT;
         }
-        bool room = pub->connected && pub->published < pub->share &&
-                    pub->published - pub->acked < pub->window;
+        bool room =
+            pub->connected && pub->next < pub->share && pub->published - pub->acked < pub->window;
         if (room && run->published < allowed) {
             timeout = 0;
         }
@@ -350,6 +386,8 @@ static int run_publish(struct run *run)
             (void)mosquitto_disconnect(run->publishers[i].mosq);
             mosquitto_destroy(run->publishers[i].mosq);
         }
+        free(run->publishers[i].of_mid);
+        free(run->publishers[i].again);
     }
     free(run->payload);
     free(run->fds);
@@ -379,6 +417,8 @@ int command_publish(int argc, char **argv)
         { "--password", OPTION_STRING, &run.password, 0, 0, false, "password" },
         { "--timeout", OPTION_NUMBER, &run.timeout_s, 1, 86400, false,
           "seconds without any PUBACK after which to give up" },
+        { "--again", OPTION_FLAG, &run.again, 0, 0, false,
+          "publish again what the broker acknowledged with: no matching subscribers (MQTT 5)" },
     };
     const struct option_table table = {
         "publish",

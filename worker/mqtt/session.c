@@ -5,14 +5,15 @@
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/session_internal.h"
 
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 30000
-#define STABLE_MS      10000 /* a connection that lasted this long ends a row of failures */
-#define GOODBYE_MS     2000
-#define STALL_MS       10000
-#define STALL_MAX_MS   600000
-#define DOWN_LOG_MS    30000
-#define PATIENCE_MS    30000 /* when the broker asks for no keep alive */
+#define BACKOFF_MIN_MS     50
+#define BACKOFF_MAX_MS     30000
+#define TAKEOVER_SPREAD_MS 250
+#define STABLE_MS          10000 /* a connection that lasted this long ends a row of failures */
+#define GOODBYE_MS         2000
+#define STALL_MS           10000
+#define STALL_MAX_MS       600000
+#define DOWN_LOG_MS        30000
+#define PATIENCE_MS        30000 /* when the broker asks for no keep alive */
 
 static const char *const state_names[] = {
 #define X(name) #name,
@@ -90,12 +91,13 @@ bool session_is_connected(const struct mqtt_session *session)
 /* ---- ends ---- */
 
 /* Doubles from BACKOFF_MIN_MS, once for each round through the list of brokers; spread by a quarter
- * either way, so that sessions do not come back in step. */
+ * either way, so that sessions do not come back in step. It begins short: a broker that restarts
+ * may forget shared subscriptions, and throws messages away until a session subscribes again. */
 static uint64_t backoff_ms(const struct mqtt_session *session)
 {
     size_t rounds = session->n_failures / session->options->uris->n_items;
     uint64_t wait = BACKOFF_MAX_MS;
-    if (rounds < 7) {
+    if (rounds < 10) {
         wait = (uint64_t)BACKOFF_MIN_MS << rounds;
     }
     return wait - wait / 4 + arc4random_uniform((uint32_t)(wait / 2));
@@ -108,7 +110,7 @@ static uint64_t takeover_wait_ms(struct mqtt_session *session)
         wait *= 2;
     }
     session->n_takeovers++;
-    return wait + arc4random_uniform(BACKOFF_MIN_MS);
+    return wait + arc4random_uniform(TAKEOVER_SPREAD_MS);
 }
 
 static void schedule(struct mqtt_session *session, enum mqtt_down_reason reason, uint64_t now_ms)

@@ -73,7 +73,7 @@ bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask)
 void sim_check_start(struct sim *sim, const struct sim_worker *worker, int connector, int task)
 {
     for (int i = 0; i < SIM_VTASKS; i++) {
-        const struct vtask *old = &sim->vtasks[i];
+        struct vtask *old = &sim->vtasks[i];
         if (old->state == VTASK_FREE || old->connector != connector || old->task != task) {
             continue;
         }
@@ -93,7 +93,10 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         bool crossed = !old->announced && sim->now_ms < sim->group.assigned_ms + 300;
         /* It was cut off before it could say that it runs the task. */
         bool hidden = owner->cut && !is_shown(sim, owner, old);
-        if (!dead && !waited && !forced && !crossed && !hidden &&
+        /* Somebody took the task over from it by the rules: who follows waits for that one only. */
+        bool overtaken = old->overtaken;
+        old->overtaken = true;
+        if (!dead && !waited && !forced && !crossed && !hidden && !overtaken &&
             !has_unread_status(sim, worker, connector, task)) {
             sim_fail(sim, "%s starts c%d-%d while %s, which lives, still has a thread for it",
                      worker->id, connector, task, owner->id);

@@ -73,7 +73,7 @@ struct vtask {
     uint64_t event_ms; /* when the present change is over; SIM_NEVER: none */
     uint64_t fail_ms;
     char label[16]; /* "x" of its task config at the start */
-    bool overtaken; /* another worker was allowed to start the task meanwhile */
+    bool overtaken; /* taken over while its worker was cut off */
 };
 
 /* A retirement under way. */

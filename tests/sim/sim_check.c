@@ -93,9 +93,10 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         bool crossed = !old->announced && sim->now_ms < sim->group.assigned_ms + 300;
         /* It was cut off before it could say that it runs the task. */
         bool hidden = owner->cut && !is_shown(sim, owner, old);
-        /* Somebody took the task over from it by the rules: who follows waits for that one only. */
+        /* Somebody took the task over by the rules while the owner was cut off and could not stop
+         * its thread: who follows waits for that one only. */
         bool overtaken = old->overtaken;
-        old->overtaken = true;
+        old->overtaken = old->overtaken || owner->cut;
         if (!dead && !waited && !forced && !crossed && !hidden && !overtaken &&
             !has_unread_status(sim, worker, connector, task)) {
             sim_fail(sim, "%s starts c%d-%d while %s, which lives, still has a thread for it",

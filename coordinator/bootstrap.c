@@ -198,6 +198,10 @@ enum err bootstrap_topics(const struct settings *settings, struct view *view,
     enum err err =
         kafka_props_build(KAFKA_WORKER_ADMIN, &settings->props, NULL, &props, NULL, reterr);
     if (err == ERR_OK) {
+        /* A client that knows its group looks for the group's coordinator at once. A Kafka that
+         * never had a group makes its own offsets topic at that question, which takes most of a
+         * second, and does so while our topics are made. */
+        kvs_set(&props, "group.id", settings->group_id);
         err = kafka_admin_open(&props, &admin, reterr);
     }
     if (err == ERR_OK) {

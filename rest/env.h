@@ -14,8 +14,16 @@
 #include "worker/base/kvs.h"
 #include "worker/base/lock.h"
 
+/* Where routes with ROUTE_ADMIN are served, as admin.listeners says: not set, empty, or set. */
+enum admin_mode {
+    ADMIN_EVERYWHERE,
+    ADMIN_NOWHERE,
+    ADMIN_SEPARATE
+};
+
 struct env {
     struct kvs props;
+    enum admin_mode admin;
     _Atomic(struct cluster *) cluster; /* NULL until rest_set_cluster */
     char url[320];                     /* advertised */
     uint64_t request_timeout_ms;

@@ -29,6 +29,7 @@ struct http_request {
     const char *host;
     const char *body; /* terminated by a NUL that is not counted */
     size_t body_length;
+    bool admin;      /* came in by a listener that is for admin routes only */
     int refused;     /* status that the protocol layer decided on; 0: none */
     char client[64]; /* address of the peer */
 };

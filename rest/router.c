@@ -58,10 +58,25 @@ struct matches {
     bool get;
 };
 
+/* An admin listener serves admin routes and nothing else. */
+static bool served_here(const struct call *call, const struct route *route)
+{
+    bool admin = (route->flags & ROUTE_ADMIN) != 0;
+    switch (call->env->admin) {
+    case ADMIN_EVERYWHERE:
+        return true;
+    case ADMIN_NOWHERE:
+        return !admin;
+    case ADMIN_SEPARATE:
+        return admin == call->http->admin;
+    }
+    return true;
+}
+
 static void try_route(struct call *call, const struct route *route, const char *method,
                       struct matches *matches)
 {
-    if (!match_pattern(route->pattern, call)) {
+    if (!served_here(call, route) || !match_pattern(route->pattern, call)) {
         return;
     }
     if (strcmp(route->method, "GET") == 0) {

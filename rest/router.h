@@ -26,6 +26,8 @@ enum route_flag {
     /* Answered even when too many connections are open: whoever watches the worker must not take
      * it for dead. */
     ROUTE_PROBE = 8,
+    /* For whoever runs the worker: served where admin.listeners says, see enum admin_mode. */
+    ROUTE_ADMIN = 16,
 };
 
 struct route {

@@ -29,6 +29,7 @@ THIRD_PARTY = {
     r"mosquitto": "worker/mqtt/",
     r"microhttpd\.h": "rest/http.c",
     r"curl/": "worker/http_client.c",
+    r"pcre2": "worker/base/regex.c",
 }
 CACHES = {".git", "__pycache__", ".pytest_cache"}  # folders that are no source
 MAX_FILE = 600

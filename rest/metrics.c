@@ -18,7 +18,8 @@ static const struct route rows[] = {
       .pattern = "/metrics",
       .handler = get_metrics,
       .flags = ROUTE_EARLY | ROUTE_ANY_TYPE | ROUTE_PROBE,
-      .doc = "Metrics of this worker in Prometheus' text format." },
+      .doc = "Metrics of this worker in Prometheus' text format.",
+      .replies = { { 200, "string" } } },
 };
 
 const struct route_table metrics_routes = ROUTE_TABLE(rows);

@@ -11,3 +11,4 @@ extern const struct route_table status_routes;    /* status.c: status and tasks 
 extern const struct route_table action_routes;    /* actions.c: restart, pause, resume, stop */
 extern const struct route_table plugin_routes;    /* plugins.c: /connector-plugins */
 extern const struct route_table metrics_routes;   /* metrics.c: /metrics */
+extern const struct route_table openapi_routes;   /* openapi.c: /openapi.json */

@@ -26,17 +26,27 @@ struct rest {
     char worker_id[300];
 };
 
-/* Of the query only what the interface knows is logged: the rest may be anything. */
-static bool is_known(const char *name)
+static bool in_route(const struct route *route, const char *name)
 {
-    static const char *const known[] = { "expand",     "forward",        "includeTasks",
-                                         "onlyFailed", "connectorsOnly", "version" };
-    for (size_t i = 0; i < N_ELEMENTS(known); i++) {
-        if (strcmp(name, known[i]) == 0) {
+    for (size_t i = 0; i < ROUTE_MAX_QUERY && route->query[i].name; i++) {
+        if (strcmp(route->query[i].name, name) == 0) {
             return true;
         }
     }
     return false;
+}
+
+/* Of the query only what the interface knows is logged: the rest may be anything. */
+static bool is_known(const char *name)
+{
+    for (const struct route_table *const *table = routes_all(); *table; table++) {
+        for (size_t i = 0; i < (*table)->n_rows; i++) {
+            if (in_route(&(*table)->rows[i], name)) {
+                return true;
+            }
+        }
+    }
+    return strcmp(name, "forward") == 0;
 }
 
 static void add_query(struct buf *line, const struct target *target)

@@ -70,13 +70,15 @@ static const struct route rows[] = {
       .pattern = "/",
       .handler = get_root,
       .flags = ROUTE_EARLY,
-      .doc = "Version of the interface and id of the Kafka cluster." },
+      .doc = "Version of the interface and id of the Kafka cluster.",
+      .replies = { { 200, "ServerInfo" } } },
     { .method = "GET",
       .pattern = "/health",
       .handler = get_health,
       .flags = ROUTE_EARLY | ROUTE_PROBE,
       .doc = "Whether the worker has started (200), is starting or stopping (503), or is cut off "
-             "from Kafka (500)." },
+             "from Kafka (500).",
+      .replies = { { 200, "WorkerStatus" }, { 500, "WorkerStatus" }, { 503, "WorkerStatus" } } },
 };
 
 const struct route_table root_routes = ROUTE_TABLE(rows);

@@ -30,13 +30,34 @@ enum route_flag {
     ROUTE_ADMIN = 16,
 };
 
+/* One parameter of the query string. */
+struct route_query {
+    const char *name;
+    const char *type; /* in the notation of schema.h */
+    const char *doc;  /* one line */
+};
+
+/* One answer that is no error of the common form. Several rows of one code are alternatives. */
+struct route_reply {
+    int code;
+    const char *body; /* in the notation of schema.h; NULL: none */
+};
+
+#define ROUTE_MAX_QUERY   3
+#define ROUTE_MAX_REPLIES 4
+
+/* Everything that the OpenAPI document says of a route stands in its row; a test refuses rows that
+ * leave something out. */
 struct route {
     const char *method;
     const char *pattern; /* segments {connector}, {plugin} take any text, {task} a number */
     route_fn *check;     /* NULL, or run first on the worker that was asked, see struct call */
     route_fn *handler;
     unsigned flags;
-    const char *doc; /* one line */
+    const char *doc;                               /* one line */
+    struct route_query query[ROUTE_MAX_QUERY];     /* ended by a NULL name unless full */
+    const char *request;                           /* type of the body, NULL: none is read */
+    struct route_reply replies[ROUTE_MAX_REPLIES]; /* ended by code 0 unless full; at least one */
 };
 
 struct route_table {

@@ -42,15 +42,18 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connectors/{connector}/status",
       .handler = get_status,
-      .doc = "State of a connector and its tasks, with the worker of each." },
+      .doc = "State of a connector and its tasks, with the worker of each.",
+      .replies = { { 200, "ConnectorStateInfo" } } },
     { .method = "GET",
       .pattern = "/connectors/{connector}/tasks",
       .handler = get_tasks,
-      .doc = "Tasks of a connector with their configs." },
+      .doc = "Tasks of a connector with their configs.",
+      .replies = { { 200, "[TaskInfo]" } } },
     { .method = "GET",
       .pattern = "/connectors/{connector}/tasks/{task}/status",
       .handler = get_task_status,
-      .doc = "State of one task." },
+      .doc = "State of one task.",
+      .replies = { { 200, "TaskState" } } },
 };
 
 const struct route_table status_routes = ROUTE_TABLE(rows);

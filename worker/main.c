@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "coordinator/cluster.h"
+#include "rest/openapi.h"
 #include "rest/rest.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -38,6 +39,7 @@ enum mode {
     MODE_VERSION,
     MODE_CONFIG,
     MODE_METRICS,
+    MODE_OPENAPI,
     MODE_BAD
 };
 
@@ -47,6 +49,7 @@ static const struct option long_options[] = {
     { "version", no_argument, NULL, MODE_VERSION },
     { "config-reference", no_argument, NULL, MODE_CONFIG },
     { "metrics-reference", no_argument, NULL, MODE_METRICS },
+    { "openapi", no_argument, NULL, MODE_OPENAPI },
     { NULL, 0, NULL, 0 },
 };
 
@@ -59,6 +62,7 @@ static const char usage[] =
     "  --check              check the configuration, print what is wrong, and end\n"
     "  --config-reference   print all configuration keys as Markdown\n"
     "  --metrics-reference  print all metrics as Markdown\n"
+    "  --openapi            print the OpenAPI document of the REST interface\n"
     "  --version            print the version\n"
     "  --help               print this text\n"
     "\n"
@@ -334,6 +338,8 @@ int main(int argc, char **argv)
         return print_reference(reference_configuration);
     case MODE_METRICS:
         return print_reference(reference_metrics);
+    case MODE_OPENAPI:
+        return print_reference(openapi_print);
     case MODE_BAD:
         return 1;
     case MODE_RUN:

@@ -2,6 +2,7 @@
 /* Routes on a cluster in memory. See served.h. */
 #include "served.h"
 
+#include "conform.h"
 #include "plugins.h"
 #include "rest/router.h"
 #include "tests/support/unit.h"
@@ -47,6 +48,7 @@ int served_call(struct served *served, const char *method, const char *target, c
     request.body = body ? body : "";
     request.body_length = body ? strlen(body) : 0;
     router_serve(&served->env, &request, &served->response);
+    conform_answer(method, target, &served->response);
     return served->response.code;
 }
 

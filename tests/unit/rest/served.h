@@ -21,7 +21,8 @@ int served_setup(void **state);
 int served_teardown(void **state);
 
 /* served_call sends a request and returns the code; the answer is in served->response until the
- * next call. body may be NULL. */
+ * next call. body may be NULL. Fails the test if the OpenAPI document does not announce such an
+ * answer. */
 int served_call(struct served *served, const char *method, const char *target, const char *body);
 /* served_json returns the last answer's body, owned. */
 cJSON *served_json(const struct served *served);

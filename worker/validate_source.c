@@ -5,11 +5,14 @@
 #include <strings.h>
 
 #include "worker/base/mem.h"
+#include "worker/base/regex.h"
 #include "worker/kafka/props.h"
+#include "worker/topic_creation.h"
 #include "worker/validate.h"
 #include "worker/worker_config.h"
 
-static const char creation_prefix[] = "topic.creation.";
+/* Each has patterns that are tried for every new topic. */
+#define MAX_GROUPS 100
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -47,12 +50,56 @@ static void require(const struct validation *v, const char *key)
     }
 }
 
+/* A list of patterns for names of topics. */
+static void check_patterns(const struct validation *v, const char *key)
+{
+    const char *value = kvs_get(v->config, key);
+    struct config_list list;
+    config_list_split(value ? value : "", &list);
+    for (size_t i = 0; i < list.n_items; i++) {
+        struct regex *regex = NULL;
+        struct error error = { ERR_OK, "" };
+        if (regex_new(list.items[i], &regex, &error) != ERR_OK) {
+            config_value_error(validate_entry(v, key), "Invalid value %s for configuration %s: %s",
+                               value, key, error.text);
+        }
+        regex_free(regex);
+    }
+    config_list_fini(&list);
+}
+
+/* Every group but default says which names are its own. */
+static void check_groups(const struct validation *v)
+{
+    const char *text = kvs_get(v->config, TOPIC_CREATION_PREFIX "groups");
+    struct config_list groups;
+    config_list_split(text ? text : "", &groups);
+    for (size_t i = 0; i < groups.n_items && i < MAX_GROUPS; i++) {
+        CLEANUP(free_charp)
+        char *include = xasprintf(TOPIC_CREATION_PREFIX "%s.include", groups.items[i]);
+        CLEANUP(free_charp)
+        char *exclude = xasprintf(TOPIC_CREATION_PREFIX "%s.exclude", groups.items[i]);
+        if (strcmp(groups.items[i], TOPIC_CREATION_DEFAULT) != 0) {
+            require(v, include);
+            check_patterns(v, include);
+            check_patterns(v, exclude);
+        }
+    }
+    if (groups.n_items > MAX_GROUPS) {
+        config_value_error(validate_entry(v, TOPIC_CREATION_PREFIX "groups"),
+                           "Invalid value %s for configuration " TOPIC_CREATION_PREFIX
+                           "groups: no more than %d groups",
+                           text, MAX_GROUPS);
+    }
+    config_list_fini(&groups);
+}
+
 static void check_topic_creation(const struct validation *v)
 {
     bool used = false;
     for (size_t i = 0; i < v->config->n_items; i++) {
         const char *key = v->config->items[i].key;
-        if (strncmp(key, creation_prefix, strlen(creation_prefix)) != 0) {
+        if (strncmp(key, TOPIC_CREATION_PREFIX, strlen(TOPIC_CREATION_PREFIX)) != 0) {
             continue;
         }
         used = true;
@@ -68,6 +115,7 @@ static void check_topic_creation(const struct validation *v)
     if (used) {
         require(v, "topic.creation.default.replication.factor");
         require(v, "topic.creation.default.partitions");
+        check_groups(v);
     }
 }
 

@@ -144,6 +144,10 @@ class Kafka(Proc):
     def create_topic(self, name, partitions=1, config=None):
         kafka_wire.create_topic(self.address, name, partitions, config)
 
+    def topic_config(self, name):
+        """{key: value} of a topic's settings."""
+        return kafka_wire.topic_config(self.address, name)
+
     def delete_topic(self, name):
         kafka_wire.delete_topic(self.address, name)
 

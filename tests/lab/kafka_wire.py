@@ -11,9 +11,10 @@ import struct
 
 from .proc import LabError
 
-TOPIC_EXISTS = 36
+TOPIC_EXISTS, TOPIC_RESOURCE = 36, 2
 METADATA, LIST_OFFSETS, DESCRIBE_GROUPS, API_VERSIONS = 3, 2, 15, 18
 CREATE_TOPICS, DELETE_TOPICS, LIST_GROUPS, OFFSET_FETCH = 19, 20, 16, 9
+DESCRIBE_CONFIGS = 32
 
 
 class WireError(LabError):
@@ -130,6 +131,36 @@ def create_topic(address, name, partitions=1, config=None):
     code, message = reader.take("h"), reader.string()
     if code not in (0, TOPIC_EXISTS):
         raise WireError(f"cannot create topic {name}: {message or code}")
+
+
+def topic_config(address, name):
+    """{key: value} of a topic's settings, those that nobody set included."""
+    resource = struct.pack(">b", TOPIC_RESOURCE) + _string(name) + struct.pack(">i", -1)
+    reader = call(address, DESCRIBE_CONFIGS, 1, _array([resource]) + struct.pack(">b", 0))
+    reader.take("i")
+
+    def synonym():
+        reader.string()
+        reader.string()
+        reader.take("b")
+
+    def entry():
+        key, value = reader.string(), reader.string()
+        reader.take("b")
+        reader.take("b")
+        reader.take("b")
+        reader.array(synonym)
+        return key, value
+
+    def topic():
+        code, message = reader.take("h"), reader.string()
+        if code != 0:
+            raise WireError(f"settings of {name}: {message or code}")
+        reader.take("b")
+        reader.string()
+        return dict(reader.array(entry))
+
+    return reader.array(topic)[0]
 
 
 def delete_topic(address, name):

@@ -220,7 +220,7 @@ static void add_settings(rd_kafka_NewTopic_t *topic, const struct kafka_topic_sp
 {
     for (size_t i = 0; spec->settings && i < spec->settings->n_items; i++) {
         const struct kv *kv = &spec->settings->items[i];
-        if (kv->value && strcmp(kv->key, "cleanup.policy") != 0) {
+        if (kv->value && !(spec->compacted && strcmp(kv->key, "cleanup.policy") == 0)) {
             (void)rd_kafka_NewTopic_set_config(topic, kv->key, kv->value);
         }
     }

@@ -8,6 +8,7 @@
 #include "worker/convert.h"
 #include "worker/kafka/props.h"
 #include "worker/record.h"
+#include "worker/topic_creation.h"
 #include "worker/transform.h"
 
 #define KEY_CONVERTER    "org.apache.kafka.connect.storage.StringConverter"
@@ -25,6 +26,7 @@ struct pipeline {
     struct kvs producer_props;
     struct kafka_producer *producer;
     struct transform_chain *transforms;
+    struct topic_creation *topics; /* NULL: the broker makes topics, or nobody */
     struct converter *key_converter;
     struct converter *value_converter;
     struct converter *header_converter;
@@ -74,6 +76,7 @@ static enum err open_parts(struct pipeline *pipeline, struct error *reterr)
               : converter_open(config, worker, "header.converter", HEADER_CONVERTER,
                                &pipeline->header_converter, reterr);
     err = err ? err : transform_chain_open(config, &pipeline->transforms, reterr);
+    err = err ? err : topic_creation_open(worker, config, &pipeline->topics, reterr);
     err = err ? err : read_props(pipeline, reterr);
     return err ? err : kafka_producer_get(&pipeline->producer_props, &pipeline->producer, reterr);
 }
@@ -106,6 +109,7 @@ void pipeline_close(struct pipeline *pipeline)
     }
     kafka_producer_drop(pipeline->producer);
     transform_chain_close(pipeline->transforms);
+    topic_creation_close(pipeline->topics);
     converter_close(pipeline->key_converter);
     converter_close(pipeline->value_converter);
     converter_close(pipeline->header_converter);
@@ -342,6 +346,12 @@ static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_me
     }
     if (!keep) {
         return PIPELINE_SENT;
+    }
+    err = topic_creation_ensure(pipeline->topics, pipeline->record.topic, pipeline->context->log,
+                                reterr);
+    if (err != ERR_OK) {
+        /* No message is at fault: without an answer from Kafka all come again. */
+        return err == ERR_TIMEOUT ? PIPELINE_NEW_PRODUCER : PIPELINE_FAILED;
     }
     struct window_item *item = window_add(window, message);
     item->n_tries = (uint16_t)n_tries;

@@ -40,17 +40,11 @@ static void add_connectors(cJSON *list, enum connector_type type)
     }
 }
 
-/* Every converter but the one made for headers converts keys and values. */
-static bool converter_serves(const struct converter_plugin *plugin, bool header)
-{
-    return header ? plugin->header : strstr(plugin->class_name, "SimpleHeaderConverter") == NULL;
-}
-
 static void add_converters(cJSON *list, bool header)
 {
     for (size_t i = 0; converter_plugins()[i]; i++) {
         const struct converter_plugin *plugin = converter_plugins()[i];
-        if (converter_serves(plugin, header)) {
+        if (header ? plugin->header : plugin->data) {
             add_plugin(list, plugin->class_name, header ? "header_converter" : "converter",
                        KAFKA_VERSION);
         }

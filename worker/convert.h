@@ -14,17 +14,21 @@ struct converter;
 
 struct converter_plugin {
     const char *class_name; /* Connect's full name */
-    bool header;            /* may also be a header.converter */
+    bool data;              /* may be a key.converter or value.converter */
+    bool header;            /* may be a header.converter */
     struct config_table table;
     /* configs carries the sub-keys without the "value.converter." prefix. */
     enum err (*open)(const struct kvs *config, void **ret_state, struct error *reterr);
     void (*close)(void *state);
     /* Turns value into bytes, which live in `out` (appended) or are borrowed from value: ret_bytes
-     * is valid until the next change of either. ERR_INVALID: cannot be converted. */
+     * is valid until the next change of either. value->schema says what it means, if there is one.
+     * ERR_INVALID: cannot be converted. */
     enum err (*to_bytes)(void *state, const struct value *value, struct buf *out,
                          struct record_bytes *ret_bytes, struct error *reterr);
-    enum err (*from_bytes)(void *state, const struct record_bytes *bytes, struct value *ret_value,
-                           struct error *reterr);
+    /* Reads bytes; the value (with its schema, if it has one) lives in the arena and in bytes.
+     * ERR_INVALID: they are none that this converter reads. */
+    enum err (*from_bytes)(void *state, const struct record_bytes *bytes, struct arena *arena,
+                           struct value *ret_value, struct error *reterr);
 };
 
 /* converter_find returns the plug-in of a class (full, simple or pruned name), NULL if unknown. */
@@ -47,6 +51,7 @@ void converter_close(struct converter *converter);
 enum err converter_to_bytes(struct converter *converter, const struct value *value, struct buf *out,
                             struct record_bytes *ret_bytes, struct error *reterr) MUST_CHECK;
 enum err converter_from_bytes(struct converter *converter, const struct record_bytes *bytes,
-                              struct value *ret_value, struct error *reterr) MUST_CHECK;
+                              struct arena *arena, struct value *ret_value,
+                              struct error *reterr) MUST_CHECK;
 /* converter_name returns the full class name of an instance. */
 const char *converter_name(const struct converter *converter);

@@ -6,34 +6,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* Types of schemaless values; a schema may be added beside the value by later converters. */
-enum value_type {
-    VALUE_NULL,
-    VALUE_BOOLEAN,
-    VALUE_INT, /* any whole number, see bits */
-    VALUE_DOUBLE,
-    VALUE_STRING, /* UTF-8 */
-    VALUE_BYTES,
-    VALUE_JSON, /* cJSON tree: map, list or primitive */
-};
-
-struct value {
-    enum value_type type;
-    union {
-        bool boolean;
-        int64_t number;
-        double real;
-        struct {
-            const char *data;
-            size_t length;
-        } bytes;    /* VALUE_STRING, VALUE_BYTES */
-        void *json; /* cJSON *, owned by the record's arena */
-    } as;
-};
+#include "worker/value.h"
 
 #define RECORD_MAX_HEADERS 32
 
@@ -45,11 +18,17 @@ struct connect_header {
 struct connect_record {
     const char *topic; /* Kafka topic */
     int32_t partition; /* -1: by key */
+    bool from_kafka;   /* of a sink: offset counts */
+    int64_t offset;
     int64_t timestamp_ms;
     struct value key;
     struct value value;
     struct connect_header headers[RECORD_MAX_HEADERS];
     size_t n_headers;
+    /* Where transforms and converters put what they make; the owner resets it when the record is
+     * done. */
+    struct arena *arena;
+    bool dropped; /* set by a transform: the record goes no further, on purpose */
 };
 
 struct record_bytes {

@@ -22,8 +22,7 @@ static const struct {
 
 static bool converts(const struct converter_plugin *plugin, bool header)
 {
-    static const char *const only_headers = "SimpleHeaderConverter";
-    return header ? plugin->header : strstr(plugin->class_name, only_headers) == NULL;
+    return header ? plugin->header : plugin->data;
 }
 
 static void recommend_converters(struct config_value *entry, bool header)

@@ -74,8 +74,11 @@ static enum err check_pem(const char *value, struct error *reterr)
 
 static enum err check_converter(const char *value, struct error *reterr)
 {
-    if (!converter_find(value)) {
-        return error_set(reterr, ERR_INVALID, "Class %s could not be found.", value);
+    const struct converter_plugin *plugin = converter_find(value);
+    if (!plugin || !plugin->data) {
+        return error_set(reterr, ERR_INVALID, "Class %s %s", value,
+                         plugin ? "does not implement the Converter interface"
+                                : "could not be found.");
     }
     return ERR_OK;
 }

@@ -3,43 +3,44 @@
  * key.converter is this one takes the MQTT topic as the key. */
 #include "worker/convert/plugins.h"
 
-static enum err to_bytes(void *state, const struct value *value, struct buf *out,
+static const struct config_def rows[] = { CONVERTER_TYPE_ROW };
+
+static enum err to_bytes(void *state UNUSED, const struct value *value, struct buf *out UNUSED,
                          struct record_bytes *ret_bytes, struct error *reterr)
 {
-    (void)state;
-    (void)out;
-    switch (value->type) {
-    case VALUE_NULL:
+    const struct schema *schema = value->schema;
+    if (schema && schema->type != SCHEMA_BYTES && schema->type != SCHEMA_STRING) {
+        return error_set(reterr, ERR_INVALID, "Invalid schema type for ByteArrayConverter: %s",
+                         schema_type_text(schema->type));
+    }
+    if (value->type == VALUE_NULL) {
         *ret_bytes = (struct record_bytes){ NULL, 0 };
         return ERR_OK;
-    case VALUE_STRING:
-    case VALUE_BYTES:
+    }
+    if (value->type == VALUE_STRING || value->type == VALUE_BYTES) {
         *ret_bytes = (struct record_bytes){ value->as.bytes.data, value->as.bytes.length };
         return ERR_OK;
-    case VALUE_BOOLEAN:
-    case VALUE_INT:
-    case VALUE_DOUBLE:
-    case VALUE_JSON:
-        break;
     }
-    return error_set(reterr, ERR_INVALID, "Invalid schema type for ByteArrayConverter: %s",
-                     value_type_text(value->type));
+    return error_set(reterr, ERR_INVALID,
+                     "ByteArrayConverter is not compatible with objects of type class %s",
+                     value_class(value));
 }
 
-static enum err from_bytes(void *state, const struct record_bytes *bytes, struct value *ret_value,
-                           struct error *reterr)
+static enum err from_bytes(void *state UNUSED, const struct record_bytes *bytes,
+                           struct arena *arena UNUSED, struct value *ret_value,
+                           struct error *reterr UNUSED)
 {
-    (void)state;
-    (void)reterr;
-    *ret_value = (struct value){ .type = bytes->data ? VALUE_BYTES : VALUE_NULL };
-    ret_value->as.bytes.data = bytes->data;
-    ret_value->as.bytes.length = bytes->length;
+    *ret_value = bytes->data ? value_bytes(bytes->data, bytes->length)
+                             : (struct value){ .type = VALUE_NULL };
+    ret_value->schema = schema_plain(SCHEMA_BYTES, true);
     return ERR_OK;
 }
 
 const struct converter_plugin byte_array_converter = {
     .class_name = "org.apache.kafka.connect.converters.ByteArrayConverter",
+    .data = true,
     .header = true,
+    .table = CONFIG_TABLE(rows),
     .to_bytes = to_bytes,
     .from_bytes = from_bytes,
 };

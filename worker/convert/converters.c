@@ -12,10 +12,18 @@ struct converter {
     void *state;
 };
 
+/* In the order in which Connect lists them: by full name. */
 static const struct converter_plugin *const plugins[] = {
+    &boolean_converter,
     &byte_array_converter,
-    &string_converter,
+    &double_converter,
+    &float_converter,
+    &integer_converter,
+    &long_converter,
+    &short_converter,
+    &json_converter,
     &simple_header_converter,
+    &string_converter,
     NULL,
 };
 
@@ -62,6 +70,38 @@ static void sub_keys(const struct kvs *config, const char *key, struct kvs *ret_
     }
 }
 
+const char *const converter_types[] = { "key", "value", "header", NULL };
+
+/* Checks the keys against the rows of the class; the text of the first error. */
+static enum err check_keys(const struct converter_plugin *plugin, const struct kvs *keys,
+                           struct error *reterr)
+{
+    struct config_result result;
+    config_result_init(&result);
+    config_validate(&plugin->table, keys, &result);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < result.n_values && err == ERR_OK; i++) {
+        if (result.values[i].n_errors > 0) {
+            err = error_set(reterr, ERR_INVALID, "%s", result.values[i].errors[0]);
+        }
+    }
+    config_result_fini(&result);
+    return err;
+}
+
+/* Makes the instance of a class; keys are its own. */
+static enum err open_plugin(const struct converter_plugin *plugin, const char *key,
+                            struct kvs *keys, void **ret_state, struct error *reterr)
+{
+    CLEANUP(free_charp) char *use = xstrndup(key, strcspn(key, "."));
+    kvs_set(keys, "converter.type", use);
+    enum err err = check_keys(plugin, keys, reterr);
+    if (err == ERR_OK && plugin->open) {
+        err = plugin->open(keys, ret_state, reterr);
+    }
+    return err == ERR_OK ? ERR_OK : error_prefix(reterr, err, key);
+}
+
 enum err converter_open(const struct kvs *connector, const struct kvs *worker, const char *key,
                         const char *fallback, struct converter **ret_converter,
                         struct error *reterr)
@@ -77,11 +117,9 @@ enum err converter_open(const struct kvs *connector, const struct kvs *worker, c
     kvs_init(&keys);
     sub_keys(config_with(connector, worker, key), key, &keys);
     void *state = NULL;
-    if (plugin->open) {
-        enum err err = plugin->open(&keys, &state, reterr);
-        if (err != ERR_OK) {
-            return error_prefix(reterr, err, key);
-        }
+    enum err err = open_plugin(plugin, key, &keys, &state, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     struct converter *converter = xmalloc(sizeof(*converter));
     *converter = (struct converter){ plugin, state };
@@ -107,9 +145,9 @@ enum err converter_to_bytes(struct converter *converter, const struct value *val
 }
 
 enum err converter_from_bytes(struct converter *converter, const struct record_bytes *bytes,
-                              struct value *ret_value, struct error *reterr)
+                              struct arena *arena, struct value *ret_value, struct error *reterr)
 {
-    return converter->plugin->from_bytes(converter->state, bytes, ret_value, reterr);
+    return converter->plugin->from_bytes(converter->state, bytes, arena, ret_value, reterr);
 }
 
 const char *converter_name(const struct converter *converter)

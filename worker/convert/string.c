@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* StringConverter: plain values as UTF-8 text. Bytes are taken as they are: the text of a Java byte
+/* StringConverter: values as UTF-8 text. Bytes are taken as they are: the text of a Java byte
  * array's identity, which the original writes, is of no use to anybody. */
 #include <strings.h>
 
@@ -7,12 +7,14 @@
 #include "worker/convert/plugins.h"
 
 static const struct config_def rows[] = {
+    CONVERTER_TYPE_ROW,
     { .name = "converter.encoding",
       .type = CONFIG_STRING,
       .default_value = "UTF-8",
       .importance = CONFIG_HIGH,
-      .group = NULL,
       .order = -1,
+      .width = CONFIG_WIDTH_MEDIUM,
+      .display_name = "Encoding",
       .doc = "Character set of the text; UTF-8 is the only one." },
 };
 
@@ -31,10 +33,9 @@ static enum err open_string(const struct kvs *config, void **ret_state, struct e
     return err;
 }
 
-static enum err to_bytes(void *state, const struct value *value, struct buf *out,
-                         struct record_bytes *ret_bytes, struct error *reterr)
+static enum err to_bytes(void *state UNUSED, const struct value *value, struct buf *out,
+                         struct record_bytes *ret_bytes, struct error *reterr UNUSED)
 {
-    (void)state;
     if (value->type == VALUE_NULL) {
         *ret_bytes = (struct record_bytes){ NULL, 0 };
         return ERR_OK;
@@ -44,29 +45,27 @@ static enum err to_bytes(void *state, const struct value *value, struct buf *out
         return ERR_OK;
     }
     size_t start = out->length;
-    if (!value_add_text(value, out)) {
-        return error_set(reterr, ERR_INVALID, "Invalid schema type for StringConverter: %s",
-                         value_type_text(value->type));
-    }
+    value_add_text(value, out);
     *ret_bytes = (struct record_bytes){ out->data + start, out->length - start };
     return ERR_OK;
 }
 
-static enum err from_bytes(void *state, const struct record_bytes *bytes, struct value *ret_value,
+static enum err from_bytes(void *state UNUSED, const struct record_bytes *bytes,
+                           struct arena *arena UNUSED, struct value *ret_value,
                            struct error *reterr)
 {
-    (void)state;
     if (bytes->data && !utf8_valid(bytes->data, bytes->length)) {
         return error_set(reterr, ERR_INVALID, "the bytes are not valid UTF-8");
     }
-    *ret_value = (struct value){ .type = bytes->data ? VALUE_STRING : VALUE_NULL };
-    ret_value->as.bytes.data = bytes->data;
-    ret_value->as.bytes.length = bytes->length;
+    *ret_value =
+        bytes->data ? value_text(bytes->data, bytes->length) : (struct value){ .type = VALUE_NULL };
+    ret_value->schema = schema_plain(SCHEMA_STRING, true);
     return ERR_OK;
 }
 
 const struct converter_plugin string_converter = {
     .class_name = "org.apache.kafka.connect.storage.StringConverter",
+    .data = true,
     .header = true,
     .table = CONFIG_TABLE(rows),
     .open = open_string,

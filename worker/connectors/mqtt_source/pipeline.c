@@ -33,6 +33,7 @@ struct pipeline {
     /* Kept from message to message: nothing is allocated for one. */
     struct connect_record typed;
     struct record record;
+    struct arena arena; /* of the record at hand; not touched without transforms */
     struct buf key;
     struct buf value;
     struct buf headers[RECORD_MAX_HEADERS];
@@ -88,6 +89,8 @@ enum err pipeline_open(const struct task_context *context, const struct source_s
     pipeline->context = context;
     pipeline->settings = settings;
     kvs_init(&pipeline->producer_props);
+    arena_init(&pipeline->arena);
+    pipeline->typed.arena = &pipeline->arena;
     buf_init(&pipeline->key);
     buf_init(&pipeline->value);
     for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
@@ -113,6 +116,7 @@ void pipeline_close(struct pipeline *pipeline)
     converter_close(pipeline->key_converter);
     converter_close(pipeline->value_converter);
     converter_close(pipeline->header_converter);
+    arena_fini(&pipeline->arena);
     buf_fini(&pipeline->key);
     buf_fini(&pipeline->value);
     for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
@@ -124,25 +128,18 @@ void pipeline_close(struct pipeline *pipeline)
 
 /* ---- conversion ---- */
 
-static void set_bytes(struct value *value, enum value_type type, const void *data, size_t length)
+static struct connect_header int_header(const char *name, int64_t number)
 {
-    value->type = type;
-    value->as.bytes.data = data;
-    value->as.bytes.length = length;
+    struct connect_header header = { name, value_whole(VALUE_INT32, number) };
+    header.value.schema = schema_plain(SCHEMA_INT32, false);
+    return header;
 }
 
-static void set_header_int(struct connect_header *header, const char *name, int64_t number)
+static struct connect_header bool_header(const char *name, bool truth)
 {
-    header->name = name;
-    header->value.type = VALUE_INT;
-    header->value.as.number = number;
-}
-
-static void set_header_bool(struct connect_header *header, const char *name, bool truth)
-{
-    header->name = name;
-    header->value.type = VALUE_BOOLEAN;
-    header->value.as.boolean = truth;
+    struct connect_header header = { name, value_truth(truth) };
+    header.value.schema = schema_plain(SCHEMA_BOOLEAN, false);
+    return header;
 }
 
 /* The record of Confluent's MQTT source: same key, value and headers. */
@@ -152,12 +149,14 @@ static void make_typed(const struct pipeline *pipeline, const struct mqtt_messag
     typed->topic = pipeline->settings->kafka_topic;
     typed->partition = -1;
     typed->timestamp_ms = clock_wall_ms();
-    set_bytes(&typed->key, VALUE_STRING, message->topic, strlen(message->topic));
-    set_bytes(&typed->value, VALUE_BYTES, message->payload, message->length);
-    set_header_int(&typed->headers[0], "mqtt.message.id", message->id);
-    set_header_int(&typed->headers[1], "mqtt.qos", message->qos);
-    set_header_bool(&typed->headers[2], "mqtt.retained", message->retained);
-    set_header_bool(&typed->headers[3], "mqtt.duplicate", message->duplicate);
+    typed->key = value_text(message->topic, strlen(message->topic));
+    typed->key.schema = schema_plain(SCHEMA_STRING, false);
+    typed->value = value_bytes(message->payload, message->length);
+    typed->value.schema = schema_plain(SCHEMA_BYTES, false);
+    typed->headers[0] = int_header("mqtt.message.id", message->id);
+    typed->headers[1] = int_header("mqtt.qos", message->qos);
+    typed->headers[2] = bool_header("mqtt.retained", message->retained);
+    typed->headers[3] = bool_header("mqtt.duplicate", message->duplicate);
     typed->n_headers = 4;
 }
 
@@ -210,6 +209,7 @@ static enum err make_record(struct pipeline *pipeline, const struct mqtt_message
                             bool *ret_keep, struct failure *ret_failure)
 {
     struct connect_record *typed = &pipeline->typed;
+    arena_reset(&pipeline->arena);
     make_typed(pipeline, message, typed);
     ret_failure->stage = "TRANSFORMATION";
     ret_failure->class_name = "transforms";

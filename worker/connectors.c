@@ -4,9 +4,11 @@
 
 #include "worker/class_name.h"
 #include "worker/connector.h"
+#include "worker/connectors/mqtt_sink/mqtt_sink.h"
 #include "worker/connectors/mqtt_source/mqtt_source.h"
 
 static const struct connector_plugin *const plugins[] = {
+    &mqtt_sink_plugin,
     &mqtt_source_plugin,
     NULL,
 };

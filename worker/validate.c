@@ -159,6 +159,8 @@ enum err connector_validate(const struct kvs *worker_props, const struct kvs *co
     validate_transforms(&v);
     if (plugin->type == CONNECTOR_SOURCE) {
         validate_source_keys(&v);
+    } else {
+        validate_sink_keys(&v);
     }
     config_validate(&plugin->table, config, result);
     check_aliases(&v);

@@ -16,6 +16,7 @@ struct validation {
 void validate_converters(const struct validation *v);
 void validate_transforms(const struct validation *v);
 void validate_source_keys(const struct validation *v);
+void validate_sink_keys(const struct validation *v);
 void validate_client_overrides(const struct validation *v);
 void validate_versions(const struct validation *v);
 

@@ -107,11 +107,18 @@ static void on_suback(void *arg, int id, const int *codes, int n_codes)
     subscribe_handle(arg, id, codes, n_codes);
 }
 
+static void on_published(void *arg, int id, int code)
+{
+    struct mqtt_session *session = arg;
+    session->handlers.on_published(session->handlers.arg, id, code);
+}
+
 /* Tries the current address; the others of the same host follow without a wait. */
 static void connect_address(struct mqtt_session *session)
 {
     const struct mqtt_uri *uri = session_uri(session);
-    const struct link_handlers handlers = { session, on_connack, on_message, on_suback };
+    const struct link_handlers handlers = { session, on_connack, on_message, on_suback,
+                                            session->handlers.on_published ? on_published : NULL };
     struct error error = { ERR_OK, "" };
     while (session->address < session->addresses.n_addresses) {
         struct link_target target = {

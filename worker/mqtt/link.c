@@ -14,28 +14,14 @@
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
+#include "worker/mqtt/link_internal.h"
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/seam.h"
 
+/* Packets that the library may have on their way; the limits that hold are kept by the callers. */
+#define SEND_MAXIMUM 65535
 /* How long a broker may take to close a connection after our DISCONNECT. */
 #define GOODBYE_LINGER_MS 100
-
-struct link {
-    struct mosquitto *mosq;
-    const struct mqtt_options *options;
-    struct link_handlers handlers;
-    struct seam *seam;
-    bool v5;
-    bool tls;
-    bool duplicate;     /* DUP of the PUBLISH that is being handled */
-    bool wrote_all;     /* no queued packet was left over by the last write */
-    unsigned n_packets; /* received */
-    int reason;         /* of the broker's DISCONNECT */
-    bool said_goodbye;
-    bool garbled; /* what came is no packet of this MQTT version */
-    char text[256];
-    char lib_error[192]; /* the library's last error line */
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* libmosquitto sets up TLS in an unguarded static the first time. */
@@ -57,8 +43,11 @@ void link_lib_init(void)
 static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flags,
                            const mosquitto_property *properties)
 {
-    (void)mosq;
     struct link *link = arg;
+    /* A line for each packet costs as much as the packet. */
+    if (link->handlers.on_published && !log_enabled(LOG_DEBUG)) {
+        mosquitto_log_callback_set(mosq, NULL);
+    }
     uint8_t shared = 1;
     uint16_t keepalive = (uint16_t)link->options->keepalive_s;
     (void)mosquitto_property_read_byte(properties, MQTT_PROP_SHARED_SUB_AVAILABLE, &shared, false);
@@ -68,6 +57,7 @@ static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flag
         .session_present = (flags & 1) != 0,
         .shared_available = shared != 0,
         .keepalive_s = keepalive,
+        .limits = link_limits(properties),
     };
     struct seam *seam = seam_leave();
     link->handlers.on_connack(link->handlers.arg, &connack);
@@ -103,6 +93,18 @@ static void handle_subscribe(struct mosquitto *mosq, void *arg, int id, int n_co
     struct link *link = arg;
     struct seam *seam = seam_leave();
     link->handlers.on_suback(link->handlers.arg, id, codes, n_codes);
+    seam_enter(seam);
+}
+
+static void handle_publish(struct mosquitto *mosq, void *arg, int id, int code,
+                           const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
+    struct link *link = arg;
+    link->n_packets++;
+    struct seam *seam = seam_leave();
+    link->handlers.on_published(link->handlers.arg, id, code);
     seam_enter(seam);
 }
 
@@ -220,6 +222,9 @@ static enum err configure(struct link *link, struct error *reterr)
     mosquitto_message_v5_callback_set(mosq, handle_message);
     mosquitto_subscribe_v5_callback_set(mosq, handle_subscribe);
     mosquitto_disconnect_v5_callback_set(mosq, handle_disconnect);
+    if (link->handlers.on_published) {
+        mosquitto_publish_v5_callback_set(mosq, handle_publish);
+    }
     /* Without this each PUBACK would leave as soon as it is made. */
     int code = mosquitto_threaded_set(mosq, true);
     code = code ? code
@@ -228,6 +233,7 @@ static enum err configure(struct link *link, struct error *reterr)
     code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
     code = code ? code
                 : mosquitto_int_option(mosq, MOSQ_OPT_RECEIVE_MAXIMUM, options->receive_maximum);
+    code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, SEND_MAXIMUM);
     if (code == MOSQ_ERR_SUCCESS && options->username) {
         code = mosquitto_username_pw_set(mosq, options->username, options->password);
     }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/mqtt/publication.h"
 #include "worker/mqtt/session.h"
 
 struct link;
@@ -19,6 +20,7 @@ struct link_connack {
     bool session_present;
     bool shared_available;
     int keepalive_s; /* the one that holds */
+    struct mqtt_limits limits;
 };
 
 /* Called within link_read only. */
@@ -28,6 +30,9 @@ struct link_handlers {
     /* message->delivered is not set here. */
     void (*on_message)(void *arg, const struct mqtt_message *message);
     void (*on_suback)(void *arg, int id, const int *codes, int n_codes);
+    /* A publication with packet id `id` is done: acknowledged with this reason code, or at QoS 0
+     * written. May also be called within link_write. NULL: nothing is published. */
+    void (*on_published)(void *arg, int id, int code);
 };
 
 struct link_target {
@@ -76,6 +81,10 @@ size_t link_buffered(const struct link *link);
  * it could not be queued. */
 int link_subscribe(struct link *link, char *const *filters, int n_filters);
 void link_unsubscribe(struct link *link, char *const *filters, int n_filters);
+/* link_publish queues a PUBLISH and tells its packet id; what it is given is copied. Limits of the
+ * broker are the caller's to keep. ERR_INVALID: the library does not take it. */
+enum err link_publish(struct link *link, const struct mqtt_publication *publication, int *ret_id,
+                      struct error *reterr) MUST_CHECK;
 /* link_goodbye sends DISCONNECT; only when nothing else is queued or blocked. */
 enum link_end link_goodbye(struct link *link);
 /* link_reason returns the reason code of the broker's DISCONNECT, 0 if none came. */

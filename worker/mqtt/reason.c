@@ -18,6 +18,7 @@ static const struct reason reasons[] = {
     { 0x00, MQTT_VERDICT_OK, MQTT_VERDICT_OK, "success" },
     { 0x01, MQTT_VERDICT_VERSION, MQTT_VERDICT_OK, "granted QoS 1" },
     { 0x02, MQTT_VERDICT_RETRY, MQTT_VERDICT_OK, "granted QoS 2" },
+    { 0x10, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "no matching subscribers" },
     { 0x80, MQTT_VERDICT_RETRY, MQTT_VERDICT_REFUSED, "unspecified error" },
     { 0x81, MQTT_VERDICT_VERSION, MQTT_VERDICT_RETRY, "malformed packet" },
     { 0x82, MQTT_VERDICT_VERSION, MQTT_VERDICT_RETRY, "protocol error" },
@@ -85,6 +86,18 @@ enum mqtt_verdict mqtt_suback_verdict(int code, bool v5)
 {
     const struct reason *reason = find(code, v5 || code == 0x91);
     return reason ? reason->suback : MQTT_VERDICT_RETRY;
+}
+
+/* MQTT 5, 3.4.2.1 and 3.5.2.1. What is not the message's fault may go better later. */
+enum mqtt_verdict mqtt_puback_verdict(int code)
+{
+    static const int later[] = { 0x91, 0x97 };
+    for (size_t i = 0; i < N_ELEMENTS(later); i++) {
+        if (later[i] == code) {
+            return MQTT_VERDICT_RETRY;
+        }
+    }
+    return code < 0x80 ? MQTT_VERDICT_OK : MQTT_VERDICT_REFUSED;
 }
 
 const char *mqtt_reason_text(int code, bool v5)

@@ -13,11 +13,16 @@ enum mqtt_verdict {
     MQTT_VERDICT_NO_SHARE /* no shared subscriptions (0x9E) */
 };
 
+#define MQTT_REASON_UNMATCHED  0x10 /* PUBACK: nobody has subscribed */
 #define MQTT_REASON_TAKEN_OVER 0x8E
+#define MQTT_REASON_TOO_LARGE  0x95
 
 /* mqtt_connack_verdict judges a CONNACK; v5 false: a 3.1.1 return code. */
 enum mqtt_verdict mqtt_connack_verdict(int code, bool v5);
 /* mqtt_suback_verdict judges one code of a SUBACK. */
 enum mqtt_verdict mqtt_suback_verdict(int code, bool v5);
+/* mqtt_puback_verdict judges the code of a PUBACK, PUBREC or PUBCOMP of MQTT 5: OK, RETRY (later)
+ * or REFUSED (this message). */
+enum mqtt_verdict mqtt_puback_verdict(int code);
 /* mqtt_reason_text returns a text for a code; v5 false: a 3.1.1 return code of a CONNACK. */
 const char *mqtt_reason_text(int code, bool v5);

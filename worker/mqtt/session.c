@@ -220,6 +220,11 @@ static bool review(struct mqtt_session *session, enum link_end link_end)
     return true;
 }
 
+bool session_review(struct mqtt_session *session, enum link_end link_end)
+{
+    return review(session, link_end);
+}
+
 static void check_stall(struct mqtt_session *session, uint64_t now_ms)
 {
     if (session->stall_ms == 0 || now_ms < session->stall_ms ||

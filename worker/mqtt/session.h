@@ -99,6 +99,8 @@ struct mqtt_handlers {
     void (*on_subscribed)(void *arg, const struct config_list *filters);
     void (*on_connected)(void *arg, bool session_present);
     void (*on_down)(void *arg, const struct mqtt_down *down);
+    /* As link_handlers.on_published; NULL for a session that only reads. */
+    void (*on_published)(void *arg, int id, int code);
 };
 
 /* mqtt_session_new makes a session that is not connected. */

@@ -97,6 +97,8 @@ const char *session_state_name(enum session_state state);
 void session_end(struct mqtt_session *session, enum mqtt_down_reason reason, bool refused,
                  const char *text);
 void session_end_lost(struct mqtt_session *session);
+/* session_review looks at the outcome of a step on a connection. False: it has ended. */
+bool session_review(struct mqtt_session *session, enum link_end link_end);
 bool session_is_connected(const struct mqtt_session *session);
 /* session_uri returns the broker that is tried; session_broker writes it as text. */
 const struct mqtt_uri *session_uri(const struct mqtt_session *session);

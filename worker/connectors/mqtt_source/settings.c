@@ -113,22 +113,6 @@ static int number(const struct kvs *config, const char *key)
     return (int)config_int(&mqtt_source_table, config, key);
 }
 
-static void read_policy(const struct kvs *config, struct error_policy *policy)
-{
-    const struct config_table *common = connector_common_table(CONNECTOR_SOURCE);
-    CLEANUP(free_charp) char *tolerance = config_text(common, config, "errors.tolerance");
-    policy->tolerate = strcmp(tolerance, "all") == 0;
-    policy->dlq_topic = config_text(common, config, "errors.deadletterqueue.topic.name");
-    if (policy->dlq_topic && policy->dlq_topic[0] == '\0') {
-        free(TAKE(policy->dlq_topic));
-    }
-    policy->dlq_headers =
-        config_bool(common, config, "errors.deadletterqueue.context.headers.enable");
-    policy->log = config_bool(common, config, "errors.log.enable");
-    policy->log_details = config_bool(common, config, "errors.log.include.messages");
-    policy->retry_timeout_ms = config_int(common, config, "errors.retry.timeout");
-}
-
 static void read_tls(const struct kvs *config, struct source_settings *settings)
 {
     settings->ca = text_or_null(config, "mqtt.ssl.trust.store.path");
@@ -257,7 +241,7 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
     settings->username = text_or_null(config, "mqtt.username");
     settings->password = text_or_null(config, "mqtt.password");
     settings->max_retry_ms = config_int(&mqtt_source_table, config, "max.retry.time.ms");
-    read_policy(config, &settings->errors);
+    error_policy_read(CONNECTOR_SOURCE, config, &settings->errors);
     read_options(config, settings);
     err = read_task(task_config, settings, reterr);
     if (err != ERR_OK) {
@@ -271,21 +255,15 @@ void source_settings_fini(struct source_settings *settings)
     mqtt_uris_fini(&settings->uris);
     config_list_fini(&settings->filters);
     config_list_fini(&settings->shared);
-    char *texts[] = { settings->kafka_topic,
-                      settings->username,
-                      settings->password,
-                      settings->prefix,
-                      settings->connector,
-                      settings->ca,
-                      settings->cert,
-                      settings->key,
-                      settings->key_password,
-                      settings->alpn,
-                      settings->errors.dlq_topic };
+    char *texts[] = { settings->kafka_topic, settings->username,  settings->password,
+                      settings->prefix,      settings->connector, settings->ca,
+                      settings->cert,        settings->key,       settings->key_password,
+                      settings->alpn };
     for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
         free(texts[i]);
     }
     free(settings->sessions);
+    error_policy_fini(&settings->errors);
     *settings = (struct source_settings){ .total = 0 };
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "worker/connector.h"
+#include "worker/connectors/error_policy.h"
 #include "worker/mqtt/session.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
@@ -38,16 +39,6 @@ void mqtt_source_validate(const struct kvs *config, struct config_result *result
 enum err mqtt_source_task_configs(const struct connector_facts *facts, const struct kvs *config,
                                   const struct kvs *before, size_t n_before,
                                   struct kvs **ret_configs, size_t *ret_n, struct error *reterr);
-
-/* What happens to records that cannot be processed. */
-struct error_policy {
-    bool tolerate;
-    char *dlq_topic; /* NULL: none */
-    bool dlq_headers;
-    bool log;
-    bool log_details;
-    int64_t retry_timeout_ms; /* errors.retry.timeout */
-};
 
 /* Everything parsed; owns its texts. */
 struct source_settings {

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsed settings, checks and the division into tasks. See settings.h. */
+#include "worker/connectors/mqtt_sink/settings.h"
+
+#include "worker/base/mem.h"
+#include "worker/connectors/mqtt_source/settings.h"
+#include "worker/worker_config.h"
+
+/* A commit is one small request; the longer the interval, the more duplicates after a crash. */
+#define COMMIT_EVERY_MS 5000
+
+enum err mqtt_sink_check_topic(const char *value, struct error *reterr)
+{
+    struct topic_template *template = NULL;
+    enum err err = topic_template_new(value, &template, reterr);
+    if (err == ERR_OK) {
+        topic_template_free(template);
+    }
+    return err;
+}
+
+/* ---- checks across keys ---- */
+
+static bool is_set(const struct kvs *config, const char *key)
+{
+    CLEANUP(free_charp) char *text = config_text(&mqtt_sink_table, config, key);
+    return text && text[0] != '\0';
+}
+
+static void require_with(const struct kvs *config, struct config_result *result, const char *key,
+                         const char *other)
+{
+    if (is_set(config, other) && !is_set(config, key)) {
+        config_value_error(config_result_add(result, key, NULL, NULL),
+                           "Invalid value  for configuration %s: must be set together with %s", key,
+                           other);
+    }
+}
+
+static void recommend(struct config_result *result, const char *key, const char *bad,
+                      const char *good)
+{
+    struct config_value *entry = config_result_find(result, key);
+    if (entry && entry->value && entry->n_errors == 0 && strcmp(entry->value, bad) == 0) {
+        config_value_recommend(entry, good);
+    }
+}
+
+void mqtt_sink_validate(const struct kvs *config, struct config_result *result)
+{
+    require_with(config, result, "mqtt.ssl.client.key.path", "mqtt.ssl.client.cert.path");
+    require_with(config, result, "mqtt.ssl.client.cert.path", "mqtt.ssl.client.key.path");
+    require_with(config, result, "mqtt.username", "mqtt.password");
+    recommend(result, "mqtt.qos", "0", "1");
+    recommend(result, "mqtt.ssl.insecure", "true", "false");
+}
+
+/* ---- tasks ---- */
+
+static char *client_id_prefix(const struct connector_facts *facts, const struct kvs *config)
+{
+    char *prefix = config_text(&mqtt_sink_table, config, "mqtt.client.id.prefix");
+    if (prefix && prefix[0]) {
+        return prefix;
+    }
+    free(prefix);
+    return xasprintf("sluice-%s-", facts->group_id);
+}
+
+static void copy_if_set(struct kvs *to, const struct kvs *config, const char *key)
+{
+    const char *value = kvs_get(config, key);
+    if (value) {
+        kvs_set(to, key, value);
+    }
+}
+
+enum err mqtt_sink_task_configs(const struct connector_facts *facts, const struct kvs *config,
+                                const struct kvs *before, size_t n_before, struct kvs **ret_configs,
+                                size_t *ret_n, struct error *reterr)
+{
+    (void)before;
+    (void)n_before;
+    int64_t n = config_int(connector_common_table(CONNECTOR_SINK), config, "tasks.max");
+    if (n < 1 || n > CONNECTOR_TASKS_LIMIT) {
+        return error_set(reterr, ERR_INVALID, "tasks.max must be between 1 and %d",
+                         CONNECTOR_TASKS_LIMIT);
+    }
+    CLEANUP(free_charp) char *prefix = client_id_prefix(facts, config);
+    struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));
+    for (int64_t task = 0; task < n; task++) {
+        kvs_init(&configs[task]);
+        kvs_set(&configs[task], MQTT_TASK_CLASS, "MqttSinkTask");
+        kvs_set(&configs[task], MQTT_TASK_PREFIX, prefix);
+        copy_if_set(&configs[task], config, "topics");
+        copy_if_set(&configs[task], config, "topics.regex");
+    }
+    *ret_configs = configs;
+    *ret_n = (size_t)n;
+    return ERR_OK;
+}
+
+/* ---- parsing ---- */
+
+static uint64_t commit_every_ms(const struct kvs *worker_props)
+{
+    uint64_t ms = (uint64_t)worker_config_int(worker_props, "offset.flush.interval.ms");
+    return ms > 0 && ms < COMMIT_EVERY_MS ? ms : COMMIT_EVERY_MS;
+}
+
+static enum err read_topics(const struct task_context *context, struct sink_settings *settings,
+                            struct error *reterr)
+{
+    const struct config_table *common = connector_common_table(CONNECTOR_SINK);
+    const struct kvs *config = context->connector_config;
+    config_list(common, config, "topics", &settings->topics);
+    settings->pattern = config_text(common, config, "topics.regex");
+    if (settings->pattern && settings->pattern[0] == '\0') {
+        free(TAKE(settings->pattern));
+    }
+    if ((settings->topics.n_items > 0) == (settings->pattern != NULL)) {
+        return error_set(reterr, ERR_INVALID, "exactly one of topics and topics.regex must be set");
+    }
+    return ERR_OK;
+}
+
+static enum err read_rest(const struct task_context *context, struct sink_settings *settings,
+                          struct error *reterr)
+{
+    const struct kvs *config = context->connector_config;
+    const char *prefix = kvs_get(context->task_config, MQTT_TASK_PREFIX);
+    if (!prefix) {
+        return error_set(reterr, ERR_INVALID, "the task's config lacks %s", MQTT_TASK_PREFIX);
+    }
+    settings->client_id = xasprintf("%s%s-%d", prefix, context->connector, context->task);
+    settings->group_id = xasprintf("connect-%s", context->connector);
+    settings->consumer_id =
+        xasprintf("connector-consumer-%s-%d", context->connector, context->task);
+    settings->options.client_id = settings->client_id;
+    settings->options.clean = true;
+    settings->options.receive_maximum = 1;
+    settings->options.takeover_wait_ms =
+        (uint32_t)worker_config_int(context->worker_props, "heartbeat.interval.ms");
+    settings->options.log = context->log;
+    settings->qos = (int)config_int(&mqtt_sink_table, config, "mqtt.qos");
+    settings->retained = config_bool(&mqtt_sink_table, config, "mqtt.retained.enabled");
+    CLEANUP(free_charp)
+    char *tombstones = config_text(&mqtt_sink_table, config, "mqtt.tombstones");
+    settings->skip_tombstones = strcmp(tombstones, "skip") == 0;
+    int64_t timeout_ms = config_int(&mqtt_sink_table, config, "mqtt.publish.timeout.ms");
+    settings->publish_timeout_ms = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
+    settings->window = (size_t)config_int(&mqtt_sink_table, config, "mqtt.publish.max.inflight");
+    settings->buffer_bytes =
+        (size_t)config_int(&mqtt_sink_table, config, "mqtt.publish.buffer.bytes");
+    settings->commit_every_ms = commit_every_ms(context->worker_props);
+    error_policy_read(CONNECTOR_SINK, config, &settings->errors);
+    CLEANUP(free_charp) char *topic = config_text(&mqtt_sink_table, config, "mqtt.topic");
+    enum err err = topic_template_new(topic, &settings->topic, reterr);
+    return err ? error_prefix(reterr, err, "mqtt.topic") : ERR_OK;
+}
+
+enum err sink_settings_read(const struct task_context *context, struct sink_settings *ret_settings,
+                            struct error *reterr)
+{
+    struct sink_settings *settings = ret_settings;
+    *settings = (struct sink_settings){ .qos = 1 };
+    enum err err = mqtt_connection_read(&mqtt_sink_table, context->connector_config,
+                                        &settings->connection, &settings->options, reterr);
+    err = err ? err : read_topics(context, settings, reterr);
+    err = err ? err : read_rest(context, settings, reterr);
+    if (err != ERR_OK) {
+        sink_settings_fini(settings);
+    }
+    return err;
+}
+
+void sink_settings_fini(struct sink_settings *settings)
+{
+    mqtt_connection_fini(&settings->connection);
+    config_list_fini(&settings->topics);
+    error_policy_fini(&settings->errors);
+    topic_template_free(settings->topic);
+    free(settings->client_id);
+    free(settings->pattern);
+    free(settings->group_id);
+    free(settings->consumer_id);
+    *settings = (struct sink_settings){ .qos = 1 };
+}
+
+/* ---- warnings ---- */
+
+void sink_settings_warn(const struct kvs *config, const struct log_ctx *log)
+{
+    static const char *const prefixes[] = { "confluent.", "mqtt.ssl.trust.store.password",
+                                            "mqtt.ssl.key.store.password" };
+    for (size_t i = 0; i < config->n_items; i++) {
+        for (size_t k = 0; k < N_ELEMENTS(prefixes); k++) {
+            if (strncmp(config->items[i].key, prefixes[k], strlen(prefixes[k])) == 0) {
+                log_warn(log, "CONFIG-IGNORED", "key=\"%s\" reason=\"it has no effect here\"",
+                         config->items[i].key);
+            }
+        }
+    }
+    if (config_int(&mqtt_sink_table, config, "mqtt.qos") == 0) {
+        log_warn(log, "CONFIG-UNSAFE",
+                 "key=mqtt.qos value=0 risk=\"messages are lost when a connection breaks\" "
+                 "advice=\"use 1\"");
+    }
+    if (config_bool(&mqtt_sink_table, config, "mqtt.ssl.insecure")) {
+        log_warn(log, "CONFIG-UNSAFE",
+                 "key=mqtt.ssl.insecure value=true risk=\"anybody can pose as the broker\"");
+    }
+}

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A consumer on two queues: librdkafka's own for everything that concerns the group, and one for
+ * records, to which the queue of every assigned partition is forwarded. So the group is served
+ * while records wait, and the limit on queued bytes holds for all partitions together. Both
+ * queues write the same eventfd. See consumer.h.
+ */
+#include "worker/kafka/consumer.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+#include "worker/base/mem.h"
+#include "worker/kafka/rdkafka_util.h"
+
+/* Warnings about one topic are written this often at most. */
+#define LOG_EVERY_MS 30000
+
+struct assigned {
+    struct kafka_partition partition; /* topic is owned */
+    rd_kafka_topic_t *handle;         /* of the last record; for the look-up only */
+    bool revoked;
+};
+
+struct kafka_consumer {
+    rd_kafka_t *client;
+    rd_kafka_queue_t *events;
+    rd_kafka_queue_t *records;
+    int event_fd;
+    uint64_t poll_every_ms;
+    struct kafka_consumer_handlers handlers;
+    struct assigned **assigned;
+    size_t n_assigned;
+    struct assigned *last;                     /* of the last record */
+    rd_kafka_topic_partition_list_t *revoking; /* waits for kafka_consumer_release */
+    bool paused;
+    bool closing;
+    struct log_limit error_limit;
+};
+
+/* ---- the partitions ---- */
+
+static struct assigned *find(const struct kafka_consumer *consumer, const char *topic,
+                             int32_t number)
+{
+    for (size_t i = 0; i < consumer->n_assigned; i++) {
+        struct assigned *assigned = consumer->assigned[i];
+        if (assigned->partition.number == number && strcmp(assigned->partition.topic, topic) == 0) {
+            return assigned;
+        }
+    }
+    return NULL;
+}
+
+/* Records come in runs of one partition. */
+static struct assigned *partition_of(struct kafka_consumer *consumer,
+                                     const rd_kafka_message_t *message)
+{
+    struct assigned *last = consumer->last;
+    if (last && last->handle == message->rkt && last->partition.number == message->partition) {
+        return last;
+    }
+    last = find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
+    if (last) {
+        last->handle = message->rkt;
+    }
+    consumer->last = last;
+    return last;
+}
+
+static void add_partition(struct kafka_consumer *consumer,
+                          const rd_kafka_topic_partition_t *element)
+{
+    struct assigned *assigned = xcalloc(1, sizeof(*assigned));
+    assigned->partition.topic = xstrdup(element->topic);
+    assigned->partition.number = element->partition;
+    consumer->assigned =
+        xrealloc(consumer->assigned, (consumer->n_assigned + 1) * sizeof(struct assigned *));
+    consumer->assigned[consumer->n_assigned++] = assigned;
+    rd_kafka_queue_t *queue =
+        rd_kafka_queue_get_partition(consumer->client, element->topic, element->partition);
+    if (queue) {
+        rd_kafka_queue_forward(queue, consumer->records);
+        rd_kafka_queue_destroy(queue);
+    }
+    consumer->handlers.on_assigned(consumer->handlers.arg, &assigned->partition);
+}
+
+static void free_assigned(struct assigned *assigned)
+{
+    free(rdk_mem(assigned->partition.topic));
+    free(assigned);
+}
+
+static void drop_partitions(struct kafka_consumer *consumer,
+                            const rd_kafka_topic_partition_list_t *list)
+{
+    consumer->last = NULL;
+    for (int i = 0; i < list->cnt; i++) {
+        struct assigned *gone = find(consumer, list->elems[i].topic, list->elems[i].partition);
+        size_t n_kept = 0;
+        for (size_t k = 0; gone && k < consumer->n_assigned; k++) {
+            if (consumer->assigned[k] != gone) {
+                consumer->assigned[n_kept++] = consumer->assigned[k];
+            }
+        }
+        if (gone) {
+            consumer->n_assigned = n_kept;
+            free_assigned(gone);
+        }
+    }
+}
+
+/* ---- rebalances ---- */
+
+static void report(const struct kafka_consumer *consumer, rd_kafka_error_t *error)
+{
+    if (error) {
+        rdk_report(consumer->client, rd_kafka_error_code(error), rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+}
+
+static bool is_cooperative(const struct kafka_consumer *consumer)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(consumer->client);
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static void check(const struct kafka_consumer *consumer, rd_kafka_resp_err_t code)
+{
+    if (code) {
+        rdk_report(consumer->client, code, NULL);
+    }
+}
+
+static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        if (!find(consumer, list->elems[i].topic, list->elems[i].partition)) {
+            add_partition(consumer, &list->elems[i]);
+        }
+    }
+    if (is_cooperative(consumer)) {
+        report(consumer, rd_kafka_incremental_assign(consumer->client, list));
+    } else {
+        check(consumer, rd_kafka_assign(consumer->client, list));
+    }
+    if (consumer->paused) {
+        kafka_consumer_pause(consumer, true);
+    }
+}
+
+static void unassign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    if (is_cooperative(consumer)) {
+        report(consumer, rd_kafka_incremental_unassign(consumer->client, list));
+    } else {
+        check(consumer, rd_kafka_assign(consumer->client, NULL));
+    }
+    drop_partitions(consumer, list);
+}
+
+static void take_away(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    bool lost = rd_kafka_assignment_lost(consumer->client) != 0;
+    struct kafka_partition **gone = xcalloc((size_t)list->cnt + 1, sizeof(*gone));
+    size_t n_gone = 0;
+    for (int i = 0; i < list->cnt; i++) {
+        struct assigned *assigned = find(consumer, list->elems[i].topic, list->elems[i].partition);
+        if (assigned) {
+            assigned->revoked = true;
+            gone[n_gone++] = &assigned->partition;
+        }
+    }
+    if (!lost && !consumer->closing) {
+        consumer->revoking = rd_kafka_topic_partition_list_copy(list);
+    }
+    consumer->handlers.on_revoked(consumer->handlers.arg, gone, n_gone, lost);
+    free(gone);
+    if (lost || consumer->closing) {
+        unassign(consumer, list);
+    }
+}
+
+void kafka_consumer_release(struct kafka_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = TAKE(consumer->revoking);
+    if (list) {
+        unassign(consumer, list);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+}
+
+static void take_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *event)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    ASSERT(list); /* each rebalance has one, also an empty one */
+    /* librdkafka asks one thing at a time; whatever waited is answered first all the same. */
+    kafka_consumer_release(consumer);
+    switch ((int)rd_kafka_event_error(event)) {
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+        log_debug(NULL, "CONSUMER-ASSIGN", "client=%s partitions=%d",
+                  rd_kafka_name(consumer->client), list->cnt);
+        assign(consumer, list);
+        break;
+    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+        log_debug(NULL, "CONSUMER-REVOKE", "client=%s partitions=%d",
+                  rd_kafka_name(consumer->client), list->cnt);
+        take_away(consumer, list);
+        break;
+    default:
+        rdk_report(consumer->client, rd_kafka_event_error(event), NULL);
+        (void)rd_kafka_assign(consumer->client, NULL);
+        break;
+    }
+}
+
+/* ---- errors ---- */
+
+/* Errors after which waiting does not help. */
+static enum err hopeless(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return ERR_UNAUTHORIZED;
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return ERR_INVALID;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        return ERR_FENCED;
+    default:
+        return ERR_OK;
+    }
+}
+
+static void take_failure(struct kafka_consumer *consumer, rd_kafka_resp_err_t code,
+                         const char *topic, const char *text)
+{
+    enum err err = hopeless(code);
+    unsigned suppressed = 0;
+    if (err != ERR_OK && !consumer->closing) {
+        char whole[512];
+        (void)snprintf(whole, sizeof(whole), "%s%s%s: %s", rd_kafka_err2name(code),
+                       topic ? ", topic " : "", topic ? topic : "",
+                       text ? text : rd_kafka_err2str(code));
+        consumer->handlers.on_error(consumer->handlers.arg, err, whole);
+    } else if (!topic) {
+        rdk_report(consumer->client, code, text);
+    } else if (log_limit_pass(&consumer->error_limit, LOG_EVERY_MS, &suppressed)) {
+        log_warn(NULL, "CONSUMER-TOPIC", "client=%s topic=%s error=\"%s\" suppressed=%u",
+                 rd_kafka_name(consumer->client), topic, text ? text : rd_kafka_err2str(code),
+                 suppressed);
+    }
+}
+
+static void take_error(struct kafka_consumer *consumer, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (rd_kafka_event_error_is_fatal(event)) {
+        code = RD_KAFKA_RESP_ERR__FATAL;
+    }
+    take_failure(consumer, code, NULL, rd_kafka_event_error_string(event));
+}
+
+static void take_committed(struct kafka_consumer *consumer, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    for (int i = 0; !code && list && i < list->cnt; i++) {
+        code = list->elems[i].err;
+    }
+    enum err err = code ? rdk_err(code) : ERR_OK;
+    consumer->handlers.on_committed(consumer->handlers.arg, err,
+                                    code ? rd_kafka_err2str(code) : "");
+}
+
+static void take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
+{
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_REBALANCE:
+        take_rebalance(consumer, event);
+        break;
+    case RD_KAFKA_EVENT_ERROR:
+        take_error(consumer, event);
+        break;
+    case RD_KAFKA_EVENT_OFFSET_COMMIT:
+        take_committed(consumer, event);
+        break;
+    default:
+        break;
+    }
+    rd_kafka_event_destroy(event);
+}
+
+void kafka_consumer_serve(struct kafka_consumer *consumer)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 0);
+    while (event) {
+        take_event(consumer, event);
+        event = rd_kafka_queue_poll(consumer->events, 0);
+    }
+}
+
+/* ---- records ---- */
+
+static bool take_message(struct kafka_consumer *consumer, rd_kafka_message_t *message,
+                         struct kafka_fetched *ret_fetched)
+{
+    if (message->err) {
+        take_failure(consumer, message->err, message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
+                     rd_kafka_message_errstr(message));
+        return false;
+    }
+    struct assigned *assigned = partition_of(consumer, message);
+    if (!assigned || assigned->revoked) {
+        return false;
+    }
+    rd_kafka_timestamp_type_t type;
+    *ret_fetched = (struct kafka_fetched){
+        .partition = &assigned->partition,
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, &type),
+        .key = { message->key, message->key_len },
+        .value = { message->payload, message->len },
+        .handle = message,
+    };
+    return true;
+}
+
+size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched *ret_fetched,
+                           size_t max, bool *ret_more)
+{
+    rd_kafka_message_t *messages[KAFKA_TAKE_MAX];
+    size_t wanted = max < KAFKA_TAKE_MAX ? max : KAFKA_TAKE_MAX;
+    ssize_t n = rd_kafka_consume_batch_queue(consumer->records, 0, messages, wanted);
+    size_t n_taken = 0;
+    *ret_more = n > 0;
+    for (ssize_t i = 0; i < n; i++) {
+        if (take_message(consumer, messages[i], &ret_fetched[n_taken])) {
+            n_taken++;
+        } else {
+            rd_kafka_message_destroy(messages[i]);
+        }
+    }
+    return n_taken;
+}
+
+size_t kafka_fetched_headers(const struct kafka_fetched *fetched, struct record_header *ret_headers,
+                             size_t max)
+{
+    rd_kafka_headers_t *headers = NULL;
+    if (rd_kafka_message_headers(fetched->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return 0;
+    }
+    size_t n = rd_kafka_header_cnt(headers);
+    for (size_t i = 0; i < n && i < max; i++) {
+        const void *value = NULL;
+        size_t length = 0;
+        (void)rd_kafka_header_get_all(headers, i, &ret_headers[i].name, &value, &length);
+        ret_headers[i].value = (struct record_bytes){ value, length };
+    }
+    return n;
+}
+
+void kafka_fetched_free(struct kafka_fetched *fetched)
+{
+    if (fetched->handle) {
+        rd_kafka_message_destroy(TAKE(fetched->handle));
+    }
+}
+
+enum err kafka_consumer_commit(struct kafka_consumer *consumer,
+                               const struct kafka_position *positions, size_t n_positions,
+                               struct error *reterr)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n_positions);
+    for (size_t i = 0; i < n_positions; i++) {
+        const struct kafka_partition *partition = positions[i].partition;
+        rd_kafka_topic_partition_list_add(list, partition->topic, partition->number)->offset =
+            positions[i].offset;
+    }
+    rd_kafka_resp_err_t code =
+        rd_kafka_commit_queue(consumer->client, list, consumer->events, NULL, NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? error_set(reterr, ERR_UNAVAILABLE, "%s", rd_kafka_err2str(code)) : ERR_OK;
+}
+
+void kafka_consumer_pause(struct kafka_consumer *consumer, bool paused)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    consumer->paused = paused;
+    if (rd_kafka_assignment(consumer->client, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    rd_kafka_resp_err_t code = paused ? rd_kafka_pause_partitions(consumer->client, list)
+                                      : rd_kafka_resume_partitions(consumer->client, list);
+    check(consumer, code);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+int64_t kafka_consumer_lag(const struct kafka_consumer *consumer,
+                           const struct kafka_partition *partition, int64_t offset)
+{
+    int64_t low = 0;
+    int64_t high = 0;
+    if (rd_kafka_get_watermark_offsets(consumer->client, partition->topic, partition->number, &low,
+                                       &high) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return 0;
+    }
+    int64_t from = offset > low ? offset : low;
+    return high > from ? high - from : 0;
+}
+
+int kafka_consumer_fd(const struct kafka_consumer *consumer)
+{
+    return consumer->event_fd;
+}
+
+void kafka_consumer_clear(struct kafka_consumer *consumer)
+{
+    uint64_t n = 0;
+    (void)!read(consumer->event_fd, &n, sizeof(n));
+}
+
+uint64_t kafka_consumer_poll_every_ms(const struct kafka_consumer *consumer)
+{
+    return consumer->poll_every_ms;
+}
+
+/* ---- life ---- */
+
+static void set_default(struct kvs *props, const char *key, const char *value)
+{
+    if (!kvs_get(props, key)) {
+        kvs_set(props, key, value);
+    }
+}
+
+/* Small queues: what waits here is memory, and Kafka has it safe. */
+static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka_conf_t **ret_conf,
+                          uint64_t *ret_poll_every_ms, struct error *reterr)
+{
+    CLEANUP(kvs_fini) struct kvs props;
+    kvs_init(&props);
+    kvs_copy(&props, options->props);
+    set_default(&props, "group.id", options->group_id);
+    const char *client_id = kvs_get(&props, "client.id");
+    if (!client_id || strcmp(client_id, "sluice") == 0) {
+        kvs_set(&props, "client.id", options->client_id);
+    }
+    set_default(&props, "partition.assignment.strategy", "cooperative-sticky");
+    set_default(&props, "queued.max.messages.kbytes", "16384");
+    set_default(&props, "topic.metadata.refresh.interval.ms", "10000");
+    set_default(&props, "fetch.error.backoff.ms", "100");
+    set_default(&props, "max.poll.interval.ms", "300000");
+    kvs_set(&props, "enable.auto.commit", "false");
+    kvs_set(&props, "enable.auto.offset.store", "false");
+    *ret_poll_every_ms = strtoull(kvs_get(&props, "max.poll.interval.ms"), NULL, 10) / 4;
+    enum err err = rdk_conf_new(&props, ret_conf, reterr);
+    if (err == ERR_OK) {
+        rd_kafka_conf_set_events(*ret_conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
+                                                RD_KAFKA_EVENT_OFFSET_COMMIT);
+    }
+    return err;
+}
+
+static enum err subscribe(const struct kafka_consumer *consumer,
+                          const struct kafka_consumer_options *options, struct error *reterr)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    if (options->pattern) {
+        CLEANUP(free_charp) char *pattern = xasprintf("^(%s)$", options->pattern);
+        (void)rd_kafka_topic_partition_list_add(list, pattern, RD_KAFKA_PARTITION_UA);
+    }
+    for (size_t i = 0; !options->pattern && i < options->topics->n_items; i++) {
+        (void)rd_kafka_topic_partition_list_add(list, options->topics->items[i],
+                                                RD_KAFKA_PARTITION_UA);
+    }
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? error_set(reterr, ERR_INVALID, "cannot subscribe: %s", rd_kafka_err2str(code))
+                : ERR_OK;
+}
+
+static void free_all(struct kafka_consumer *consumer)
+{
+    if (consumer->revoking) {
+        rd_kafka_topic_partition_list_destroy(consumer->revoking);
+    }
+    if (consumer->records) {
+        rd_kafka_queue_destroy(consumer->records);
+    }
+    if (consumer->events) {
+        rd_kafka_queue_destroy(consumer->events);
+    }
+    if (consumer->client) {
+        /* Left already; what could not be closed in time is not waited for again. */
+        rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
+    for (size_t i = 0; i < consumer->n_assigned; i++) {
+        free_assigned(consumer->assigned[i]);
+    }
+    if (consumer->event_fd >= 0) {
+        close(consumer->event_fd);
+    }
+    free(consumer->assigned);
+    free(consumer);
+}
+
+enum err kafka_consumer_open(const struct kafka_consumer_options *options,
+                             const struct kafka_consumer_handlers *handlers,
+                             struct kafka_consumer **ret_consumer, struct error *reterr)
+{
+    static const uint64_t one = 1;
+    struct kafka_consumer *consumer = xcalloc(1, sizeof(*consumer));
+    consumer->handlers = *handlers;
+    consumer->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    rd_kafka_conf_t *conf = NULL;
+    enum err err = consumer->event_fd >= 0
+                       ? ERR_OK
+                       : error_set(reterr, ERR_IO, "eventfd: %s", strerror(errno));
+    err = err ? err : make_conf(options, &conf, &consumer->poll_every_ms, reterr);
+    err = err ? err : rdk_client_new(RD_KAFKA_CONSUMER, conf, &consumer->client, reterr);
+    if (err == ERR_OK) {
+        (void)rd_kafka_poll_set_consumer(consumer->client);
+        consumer->events = rd_kafka_queue_get_consumer(consumer->client);
+        consumer->records = rd_kafka_queue_new(consumer->client);
+        rd_kafka_queue_io_event_enable(consumer->events, consumer->event_fd, &one, sizeof(one));
+        rd_kafka_queue_io_event_enable(consumer->records, consumer->event_fd, &one, sizeof(one));
+        err = subscribe(consumer, options, reterr);
+    }
+    if (err != ERR_OK) {
+        free_all(consumer);
+        return err;
+    }
+    *ret_consumer = consumer;
+    return ERR_OK;
+}
+
+void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
+{
+    if (!consumer) {
+        return;
+    }
+    uint64_t deadline_ms = clock_mono_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
+    consumer->closing = true;
+    kafka_consumer_release(consumer);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
+    report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
+    uint64_t now_ms = clock_mono_ms();
+    while (!rd_kafka_consumer_closed(consumer->client) && now_ms < deadline_ms) {
+        uint64_t left_ms = deadline_ms - now_ms;
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, left_ms < 100 ? (int)left_ms : 100);
+        if (event) {
+            take_event(consumer, event);
+        }
+        now_ms = clock_mono_ms();
+    }
+    rd_kafka_queue_destroy(queue);
+    free_all(consumer);
+}

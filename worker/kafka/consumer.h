@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A member of a consumer group that reads records and commits offsets when its owner says so. The
+ * owner polls a descriptor, calls kafka_consumer_serve for everything but records, and takes
+ * records when it has room: what it does not take stays in a bounded queue, and librdkafka stops
+ * fetching. No call blocks but kafka_consumer_close. Thread: one, the owner's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/base/config_def.h"
+#include "worker/base/err.h"
+#include "worker/base/kvs.h"
+#include "worker/record.h"
+
+struct kafka_consumer;
+
+/* A partition that this member reads; the consumer's, from on_assigned until it is released. */
+struct kafka_partition {
+    const char *topic;
+    int32_t number;
+    void *owner; /* the user's */
+};
+
+/* A record as it was fetched; its bytes stay until kafka_fetched_free. */
+struct kafka_fetched {
+    struct kafka_partition *partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+    struct record_bytes key;
+    struct record_bytes value;
+    void *handle;
+};
+
+/* Where a partition is to go on: the offset behind the last record that is done. */
+struct kafka_position {
+    const struct kafka_partition *partition;
+    int64_t offset;
+};
+
+/* Called within kafka_consumer_serve, take and close only. */
+struct kafka_consumer_handlers {
+    void *arg;
+    void (*on_assigned)(void *arg, struct kafka_partition *partition);
+    /* These go to another member, which waits until kafka_consumer_release. lost: they are somebody
+     * else's already, nothing can be committed, and they are gone when this returns. */
+    void (*on_revoked)(void *arg, struct kafka_partition *const *partitions, size_t n_partitions,
+                       bool lost);
+    /* The outcome of kafka_consumer_commit. */
+    void (*on_committed)(void *arg, enum err err, const char *text);
+    /* The group or a topic cannot be used, for good: text for people. */
+    void (*on_error)(void *arg, enum err err, const char *text);
+};
+
+struct kafka_consumer_options {
+    const struct kvs *props;          /* kafka_props_build(KAFKA_CONNECTOR_CONSUMER) */
+    const char *group_id;             /* unless the properties name one */
+    const char *client_id;            /* unless the properties name one */
+    const struct config_list *topics; /* names */
+    const char *pattern;              /* instead of topics: a regular expression, or NULL */
+};
+
+/* kafka_consumer_open joins the group. Errors: ERR_INVALID. */
+enum err kafka_consumer_open(const struct kafka_consumer_options *options,
+                             const struct kafka_consumer_handlers *handlers,
+                             struct kafka_consumer **ret_consumer, struct error *reterr) MUST_CHECK;
+/* kafka_consumer_close leaves the group and frees; what was fetched must be freed before. Commits
+ * nothing. Gives up leaving after timeout_ms. Takes NULL. on_revoked comes for what is left. */
+void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms);
+
+/* kafka_consumer_fd returns an eventfd that becomes readable when there is something to serve or
+ * take; kafka_consumer_clear reads it empty, before looking. */
+int kafka_consumer_fd(const struct kafka_consumer *consumer);
+void kafka_consumer_clear(struct kafka_consumer *consumer);
+/* kafka_consumer_poll_every_ms returns how often kafka_consumer_serve must be called at least for
+ * the group to take the member for alive. */
+uint64_t kafka_consumer_poll_every_ms(const struct kafka_consumer *consumer);
+/* kafka_consumer_serve handles what is not a record: assignments, commits, errors. */
+void kafka_consumer_serve(struct kafka_consumer *consumer);
+/* kafka_consumer_take hands out up to `max` (at most KAFKA_TAKE_MAX) records, each partition's in
+ * order. ret_more: there may be more at once. */
+#define KAFKA_TAKE_MAX 256
+size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched *ret_fetched,
+                           size_t max, bool *ret_more);
+/* kafka_fetched_headers fills in up to `max` headers and returns how many the record has. */
+size_t kafka_fetched_headers(const struct kafka_fetched *fetched, struct record_header *ret_headers,
+                             size_t max);
+void kafka_fetched_free(struct kafka_fetched *fetched);
+
+/* kafka_consumer_commit commits positions; on_committed follows. ERR_UNAVAILABLE: not now. */
+enum err kafka_consumer_commit(struct kafka_consumer *consumer,
+                               const struct kafka_position *positions, size_t n_positions,
+                               struct error *reterr) MUST_CHECK;
+/* kafka_consumer_release gives the revoked partitions up; they are gone when it returns. */
+void kafka_consumer_release(struct kafka_consumer *consumer);
+/* kafka_consumer_pause stops or resumes fetching; membership goes on. */
+void kafka_consumer_pause(struct kafka_consumer *consumer, bool paused);
+/* kafka_consumer_lag returns how many records of a partition lie at and behind `offset`, as far as
+ * is known here; 0 if nothing is known. */
+int64_t kafka_consumer_lag(const struct kafka_consumer *consumer,
+                           const struct kafka_partition *partition, int64_t offset);

@@ -396,8 +396,8 @@ PRINTF_LIKE(2, 0) static void on_log(void *arg UNUSED, const char *format, va_li
     unsigned suppressed = 0;
     (void)vsnprintf(text, sizeof(text), format, args);
     text[strcspn(text, "\n")] = '\0';
-    if (log_limit_pass(&limit, 1000, &suppressed)) {
-        log_debug(NULL, "REST-HTTP", "text=\"%s\" suppressed=%u", text, suppressed);
+    if (log_passes(LOGGER_libmicrohttpd, LOG_DEBUG) && log_limit_pass(&limit, 1000, &suppressed)) {
+        log_write(LOG_DEBUG, NULL, "REST-HTTP", "text=\"%s\" suppressed=%u", text, suppressed);
     }
 }
 

@@ -89,7 +89,7 @@ static void log_access(const struct http_request *request, const struct http_res
                        uint64_t took_us)
 {
     enum log_level level = access_level(request);
-    if (!log_enabled(level)) {
+    if (!log_passes(LOGGER_rest_access, level)) {
         return;
     }
     struct buf path;

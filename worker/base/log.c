@@ -9,19 +9,19 @@
 
 #include "worker/base/buf.h"
 #include "worker/base/clock.h"
+#include "worker/base/loggers.h"
 #include "worker/base/utf8.h"
 
 #define MAX_MESSAGE 8192
 #define MAX_PAIRS   32
 
-static atomic_int current_level = LOG_INFO;
 static atomic_int current_format = LOG_FORMAT_TEXT;
 
 static const char *const level_names[] = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE" };
 
 void log_setup(enum log_level level, enum log_format format)
 {
-    current_level = (int)level;
+    loggers_reset((int)level);
     current_format = (int)format;
 }
 
@@ -34,11 +34,6 @@ bool log_level_parse(const char *name, enum log_level *ret_level)
         }
     }
     return false;
-}
-
-bool log_enabled(enum log_level level)
-{
-    return (int)level <= current_level;
 }
 
 /* Characters that end a line or steer a terminal, beyond the ASCII ones: U+0080 to U+009F, and the

@@ -2,7 +2,9 @@
 /*
  * Log: one line per event on stderr: time, level, stable event id, key=value pairs. The format is
  * text or JSON. Control characters in values are escaped, so that nothing from outside can forge
- * a line. Callers never pass secrets. Thread: any; no lock is held while writing.
+ * a line. Callers never pass secrets. Each line belongs to a logger, by the folder of the source
+ * file, and is written when that logger's level says so (loggers.h). Thread: any; no lock is held
+ * while writing.
  */
 #pragma once
 
@@ -19,6 +21,12 @@ enum log_level {
     LOG_DEBUG,
     LOG_TRACE
 };
+enum logger {
+#define L(id, name) LOGGER_##id,
+#include "worker/base/log.def"
+#undef L
+    LOGGER_N
+};
 enum log_format {
     LOG_FORMAT_TEXT,
     LOG_FORMAT_JSON
@@ -29,12 +37,27 @@ struct log_ctx {
     char text[192];
 };
 
-/* log_setup sets level and format for the whole process. Thread: any. */
+/* log_setup sets the format, and the level of every logger, as at the start of the process. Thread:
+ * any. */
 void log_setup(enum log_level level, enum log_format format);
 /* log_level_parse reads ERROR, WARN, INFO, DEBUG or TRACE in any case; false if it is none. */
 bool log_level_parse(const char *name, enum log_level *ret_level);
-/* log_enabled tells whether lines of this level are written. */
-bool log_enabled(enum log_level level);
+
+/* Level up to which each logger writes: enum log_level, or what loggers.h has beyond. */
+extern atomic_int log_thresholds[LOGGER_N];
+
+/* log_passes tells whether lines of this level and logger are written. Thread: any. */
+static inline bool log_passes(enum logger logger, enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&log_thresholds[logger], memory_order_relaxed);
+}
+
+/* The logger of a source file, set when it is compiled. */
+#ifndef LOG_LOGGER
+#define LOG_LOGGER LOGGER_sluice
+#endif
+/* log_enabled tells whether this source file's lines of this level are written. */
+#define log_enabled(level) log_passes(LOG_LOGGER, (level))
 
 /* log_write writes one line: event id such as "TASK-START-FAIL", then the formatted pairs
  * `key=value`; a value with spaces stands in double quotes. */

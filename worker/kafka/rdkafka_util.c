@@ -42,7 +42,7 @@ static void write_limited(enum log_level level, const char *event, const rd_kafk
                           const char *kind, const char *text)
 {
     unsigned n_suppressed = 0;
-    if (!log_enabled(level)) {
+    if (!log_passes(LOGGER_librdkafka, level)) {
         return;
     }
     if (level < LOG_DEBUG &&

@@ -153,7 +153,7 @@ static void handle_log(struct mosquitto *mosq, void *arg, int level, const char 
         (void)snprintf(link->lib_error, sizeof(link->lib_error), "%s", line);
     }
     enum log_level own = packet ? LOG_TRACE : LOG_DEBUG;
-    if (log_enabled(own)) {
+    if (log_passes(LOGGER_libmosquitto, own)) {
         struct seam *seam = seam_leave();
         log_write(own, link->options->log, "MQTT-LIB", "line=\"%s\"", line);
         seam_enter(seam);

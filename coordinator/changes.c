@@ -104,6 +104,32 @@ static enum err plan_restart_task(struct plan *plan, struct error *reterr)
     return ERR_OK;
 }
 
+bool connector_at_rest(const struct connector_state *connector)
+{
+    bool rests = connector->target == TARGET_STOPPED && connector->n_tasks == 0;
+    for (size_t i = 0; rests && i < connector->n_extra_statuses; i++) {
+        enum run_state state = connector->extra_statuses[i].status->state;
+        rests = state != STATE_RUNNING && state != STATE_PAUSED && state != STATE_RESTARTING;
+    }
+    return rests;
+}
+
+static enum err plan_offsets(struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (!plan->connector) {
+        return error_set(reterr, ERR_NOT_FOUND, "Connector %s not found", request->name);
+    }
+    if (!connector_at_rest(plan->connector)) {
+        return error_set(reterr, ERR_CONFLICT, "connector %s does not rest", request->name);
+    }
+    for (size_t i = 0; i < request->offsets->n_items; i++) {
+        const struct kv *kv = &request->offsets->items[i];
+        record_offset_by_key(plan->records, kv->key, kv->value);
+    }
+    return ERR_OK;
+}
+
 static enum err plan_any(struct plan *plan, struct error *reterr)
 {
     switch (plan->request->change) {
@@ -119,6 +145,8 @@ static enum err plan_any(struct plan *plan, struct error *reterr)
         return plan_restart(plan, reterr);
     case CHANGE_RESTART_TASK:
         return plan_restart_task(plan, reterr);
+    case CHANGE_OFFSETS:
+        return plan_offsets(plan, reterr);
     }
     return error_set(reterr, ERR_INTERNAL, "unknown kind of change");
 }
@@ -142,17 +170,33 @@ enum err change_plan(const struct snapshot *snapshot, const struct cluster_reque
     return err;
 }
 
+static struct kvs *copy_kvs(const struct kvs *kvs)
+{
+    if (!kvs) {
+        return NULL;
+    }
+    struct kvs *copy = xmalloc(sizeof(*copy));
+    kvs_init(copy);
+    kvs_copy(copy, kvs);
+    return copy;
+}
+
+static void free_kvs(const struct kvs *kvs)
+{
+    struct kvs *owned = (struct kvs *)(uintptr_t)kvs;
+    if (owned) {
+        kvs_fini(owned);
+        free(owned);
+    }
+}
+
 struct cluster_request *cluster_request_copy(const struct cluster_request *request)
 {
     struct cluster_request *copy = xmalloc(sizeof(*copy));
     *copy = *request;
     copy->name = xstrdup(request->name);
-    if (request->config) {
-        struct kvs *config = xmalloc(sizeof(*config));
-        kvs_init(config);
-        kvs_copy(config, request->config);
-        copy->config = config;
-    }
+    copy->config = copy_kvs(request->config);
+    copy->offsets = copy_kvs(request->offsets);
     return copy;
 }
 
@@ -162,10 +206,7 @@ void cluster_request_free(struct cluster_request *request)
         return;
     }
     free((void *)(uintptr_t)request->name);
-    if (request->config) {
-        struct kvs *config = (struct kvs *)(uintptr_t)request->config;
-        kvs_fini(config);
-        free(config);
-    }
+    free_kvs(request->config);
+    free_kvs(request->offsets);
     free(request);
 }

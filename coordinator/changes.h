@@ -19,6 +19,10 @@ enum err change_plan(const struct snapshot *snapshot, const struct cluster_reque
                      int64_t now_wall_ms, const char *id, struct out_records *ret_records,
                      bool *ret_created, struct error *reterr) MUST_CHECK;
 
+/* connector_at_rest tells whether a connector is STOPPED and, as far as statuses say, no worker has
+ * a thread of its tasks any more: only then its offsets may be changed. */
+bool connector_at_rest(const struct connector_state *connector);
+
 /* cluster_request_copy returns an owned copy of a request and of what it points to;
  * cluster_request_free releases it. */
 struct cluster_request *cluster_request_copy(const struct cluster_request *request);

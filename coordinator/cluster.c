@@ -281,6 +281,28 @@ enum err cluster_wait_leader(struct cluster *cluster, uint64_t deadline_ms, char
     return err;
 }
 
+enum err cluster_wait(struct cluster *cluster, snapshot_test_fn *test, const void *arg,
+                      uint64_t deadline_ms)
+{
+    return store_wait(cluster->store, test, arg, deadline_ms);
+}
+
+enum err cluster_write(struct cluster *cluster, struct out_records *records)
+{
+    struct herder *herder = atomic_load(&cluster->herder);
+    if (!herder) {
+        out_records_fini(records);
+        return ERR_UNAVAILABLE;
+    }
+    return herder_write(herder, records);
+}
+
+void cluster_offsets(struct cluster *cluster, const char *connector,
+                     struct source_offsets *ret_offsets)
+{
+    store_offsets(cluster->store, connector, ret_offsets);
+}
+
 enum err cluster_change(struct cluster *cluster, const struct cluster_request *request,
                         uint64_t deadline_ms, struct cluster_reply *ret_reply, struct error *reterr)
 {

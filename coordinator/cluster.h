@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
@@ -59,6 +60,18 @@ enum err cluster_wait_position(struct cluster *cluster, int64_t position,
 enum err cluster_wait_leader(struct cluster *cluster, uint64_t deadline_ms, char *url, size_t size,
                              bool *ret_self) MUST_CHECK;
 
+/* cluster_wait waits until the newest snapshot passes the test, or the deadline: ERR_TIMEOUT;
+ * ERR_CLOSED when the worker stops. Thread: any. */
+enum err cluster_wait(struct cluster *cluster, snapshot_test_fn *test, const void *arg,
+                      uint64_t deadline_ms) MUST_CHECK;
+/* cluster_write queues records that any worker may write, and takes them; see direct.h, which also
+ * waits for them. Errors: ERR_UNAVAILABLE while the worker starts, ERR_CLOSED. Thread: any. */
+struct out_records;
+enum err cluster_write(struct cluster *cluster, struct out_records *records) MUST_CHECK;
+/* cluster_offsets returns an owned copy of a connector's source offsets. Thread: any. */
+void cluster_offsets(struct cluster *cluster, const char *connector,
+                     struct source_offsets *ret_offsets);
+
 enum cluster_change {
     CHANGE_CREATE,       /* name, config, target (initial state); ERR_EXISTS */
     CHANGE_PUT_CONFIG,   /* name, config: create or replace; if_offset */
@@ -66,6 +79,7 @@ enum cluster_change {
     CHANGE_TARGET,       /* name, target */
     CHANGE_RESTART,      /* name, include_tasks, only_failed */
     CHANGE_RESTART_TASK, /* name, task */
+    CHANGE_OFFSETS,      /* name, offsets; ERR_CONFLICT unless stopped and at rest */
 };
 
 /* A change to be made by the leader; borrowed during the call. Configs were validated before. */
@@ -73,6 +87,7 @@ struct cluster_request {
     enum cluster_change change;
     const char *name;
     const struct kvs *config;
+    const struct kvs *offsets; /* keys and values of records of the offset topic; NULL removes */
     enum target_state target;
     bool has_target;   /* CHANGE_CREATE: initial_state was given */
     int64_t if_offset; /* CHANGE_PUT_CONFIG: only if config_offset is still this; -1: any */

@@ -2,6 +2,7 @@
 /* One connector name in the fold, and the state that is published of it. See config_entry.h. */
 #include "coordinator/config_entry.h"
 
+#include "coordinator/config_topics.h"
 #include "worker/base/mem.h"
 
 struct shared_kvs *shared_kvs_new(void)
@@ -88,6 +89,7 @@ void entry_free(struct entry *entry)
     free(entry->numbered);
     shared_kvs_unref(entry->config);
     status_unref(entry->status);
+    topic_list_unref(entry->topics);
     connector_state_unref(entry->published);
     free(entry->slots);
     free(entry->name);
@@ -97,7 +99,7 @@ void entry_free(struct entry *entry)
 bool entry_is_empty(const struct entry *entry)
 {
     return !entry->config && !entry->has_target && !entry->status && !entry->slots &&
-           entry->n_numbered == 0;
+           !entry->topics && entry->n_numbered == 0;
 }
 
 static size_t number_place(const struct entry *entry, int n)
@@ -257,6 +259,7 @@ struct connector_state *entry_publish(struct entry *entry)
     connector->commit_offset = entry->commit_offset;
     connector->tasks_config_offset = entry->tasks_config_offset;
     connector->status = status_ref(entry->status);
+    connector->topics = topic_list_ref(entry->topics);
     connector->restart = entry->restart;
     connector->restart_failed_offset = entry->restart_failed_offset;
     publish_tasks(entry, connector);

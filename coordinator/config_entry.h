@@ -48,6 +48,7 @@ struct entry {
     size_t n_numbered;
     size_t numbered_size;
     struct status *status;
+    struct topic_list *topics; /* shared with snapshots; NULL: none */
     struct restart_request restart;
     int64_t restart_all_offset;    /* newest request for every task */
     int64_t restart_failed_offset; /* newest request for FAILED tasks */

@@ -9,17 +9,6 @@
 #include "worker/base/mem.h"
 #include "worker/base/utf8.h"
 
-/* One record on its way in. */
-struct folding {
-    struct config_state *state;
-    const char *rest;   /* key behind its prefix */
-    const cJSON *value; /* NULL: tombstone; else an object */
-    int64_t offset;
-};
-
-/* Returns false when the record is to be counted as ignored. */
-typedef bool fold_fn(const struct folding *in);
-
 /* Splits "<connector>-<number>" at the last '-'. */
 static bool split_number(const char *text, char **ret_name, int *ret_n)
 {
@@ -385,7 +374,7 @@ static const struct fold_rule config_rules[] = {
     { "restart-connector-", false, fold_restart_connector },
     { "tasks-fencing-", false, NULL },
     { "session-key", true, NULL },
-    { "logger-cluster-", false, NULL },
+    { "logger-cluster-", false, fold_logger },
     { "restart-task-", false, fold_restart_task },
     { "placement-", false, fold_placement },
     { "retire-", false, fold_retire },
@@ -395,7 +384,7 @@ static const struct fold_rule config_rules[] = {
 static const struct fold_rule status_rules[] = {
     { "status-connector-", false, fold_status_connector },
     { "status-task-", false, fold_status_task },
-    { "status-topic-", false, NULL },
+    { "status-topic-", false, fold_status_topic },
 };
 
 static const struct fold_rule *find_rule(const struct fold_rule *rules, size_t n, const char *key)
@@ -432,42 +421,6 @@ static bool fold_by_rules(const struct fold_rule *rules, size_t n_rules, struct 
     in->rest = key + strlen(rule->prefix);
     in->value = cJSON_IsObject(value) ? value : NULL;
     return rule->fold(in);
-}
-
-char *offset_key_normalise(const char *connector, const char *partition)
-{
-    CLEANUP(json_delete) cJSON *object = NULL;
-    if (json_parse(partition, strlen(partition), &object, NULL) != ERR_OK ||
-        !cJSON_IsObject(object)) {
-        return NULL;
-    }
-    CLEANUP(json_delete) cJSON *array = cJSON_CreateArray();
-    (void)cJSON_AddItemToArray(array, cJSON_CreateString(connector));
-    (void)cJSON_AddItemToArray(array, TAKE(object));
-    return json_print(array);
-}
-
-static bool fold_offset(struct config_state *state, const char *key,
-                        const struct log_record *record)
-{
-    CLEANUP(json_delete) cJSON *array = NULL;
-    if (json_parse(key, strlen(key), &array, NULL) != ERR_OK || cJSON_GetArraySize(array) != 2 ||
-        !cJSON_IsString(cJSON_GetArrayItem(array, 0)) ||
-        !cJSON_IsObject(cJSON_GetArrayItem(array, 1))) {
-        return false;
-    }
-    CLEANUP(free_charp) char *normal = json_print(array);
-    CLEANUP(json_delete) cJSON *value = NULL;
-    if (record->value && (json_parse(record->value, record->value_length, &value, NULL) != ERR_OK ||
-                          (!cJSON_IsObject(value) && !cJSON_IsNull(value)))) {
-        return false;
-    }
-    if (cJSON_IsObject(value)) {
-        free(map_set(&state->offsets, normal, xstrndup(record->value, record->value_length)));
-    } else {
-        free(map_remove(&state->offsets, normal));
-    }
-    return true;
 }
 
 static bool fold_record(struct config_state *state, const char *key,

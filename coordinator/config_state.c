@@ -93,10 +93,8 @@ void config_state_free(struct config_state *state)
         retirement_unref(state->retirements[i]);
     }
     free(state->retirements);
-    MAP_FOREACH(&state->offsets, item) {
-        free(item->value);
-    }
-    map_fini(&state->offsets);
+    offsets_free(&state->offsets);
+    cluster_levels_unref(state->levels);
     leader_record_fini(&state->leader);
     free(state);
 }
@@ -201,17 +199,11 @@ struct snapshot *config_state_snapshot(struct config_state *state)
         .instance = copy_text(state->leader.instance),
         .offset = state->leader.offset,
     };
+    snapshot->levels = cluster_levels_ref(state->levels);
     snapshot->config_position = state->config_position;
     snapshot->caught_up = state->caught_up;
     snapshot_unref(state->published);
     state->published = snapshot;
     state->changed = false;
     return snapshot_ref(snapshot);
-}
-
-const char *config_state_offset(const struct config_state *state, const char *connector,
-                                const char *partition)
-{
-    CLEANUP(free_charp) char *key = offset_key_normalise(connector, partition);
-    return key ? map_get(&state->offsets, key) : NULL;
 }

@@ -61,6 +61,8 @@ struct restart_request {
 
 /* Owner of a config that several snapshots show. */
 struct shared_kvs;
+struct topic_list;
+struct cluster_levels;
 
 /* One task of a connector, index = task number. */
 struct task_state {
@@ -99,6 +101,7 @@ struct connector_state {
     struct status *status; /* of the connector */
     struct restart_request restart;
     int64_t restart_failed_offset; /* newest request to restart its FAILED tasks, -1: none */
+    struct topic_list *topics;     /* Kafka topics that its tasks have used; NULL: none */
     size_t n_extra_statuses; /* statuses of tasks beyond n_tasks, to be removed by the leader */
     struct extra_status *extra_statuses;
 };
@@ -132,9 +135,13 @@ struct snapshot {
     struct retirement *retirements;
     size_t n_retirements;
     struct leader_record leader;
-    int64_t config_position; /* offset behind the newest config record that is folded in */
-    bool caught_up;          /* all topics were read to the end that they had at the start */
+    struct cluster_levels *levels; /* of loggers, set since the start; NULL: none */
+    int64_t config_position;       /* offset behind the newest config record that is folded in */
+    bool caught_up;                /* all topics were read to the end that they had at the start */
 };
+
+/* A question about a snapshot; asked under a lock, so it only looks. */
+typedef bool snapshot_test_fn(const struct snapshot *snapshot, const void *arg);
 
 /* connector_state_ref and connector_state_unref keep one connector's state beyond its snapshot.
  * Both take NULL. Thread: any. */
@@ -181,7 +188,3 @@ void config_state_caught_up(struct config_state *state);
 struct snapshot *config_state_snapshot(struct config_state *state);
 /* config_state_ignored counts the records that were malformed or unknown. */
 uint64_t config_state_ignored(const struct config_state *state);
-/* config_state_offset returns the offset text (JSON) stored for a connector's source partition,
- * NULL if none; borrowed until the next fold. */
-const char *config_state_offset(const struct config_state *state, const char *connector,
-                                const char *partition);

@@ -3,8 +3,13 @@
  * the owner of the state. */
 #pragma once
 
+#include <cjson/cJSON.h>
+
 #include "coordinator/config_entry.h"
+#include "coordinator/config_loggers.h"
+#include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
+#include "coordinator/config_topics.h"
 #include "worker/base/map.h"
 
 struct config_state {
@@ -14,7 +19,9 @@ struct config_state {
     struct retirement **retirements; /* sorted by name, then id */
     size_t n_retirements;
     struct leader_record leader;
-    struct map offsets; /* normalised key text to owned value text */
+    struct map offsets; /* connector to a map of partition to offset (config_offsets.c) */
+    struct cluster_levels *levels; /* NULL: none was set */
+    unsigned long n_topic_removals;
     int64_t config_position;
     bool caught_up;
     uint64_t n_ignored;
@@ -30,6 +37,18 @@ void config_state_touched(struct config_state *state, struct entry *entry);
 void leader_record_fini(struct leader_record *leader);
 /* retirement_unref takes NULL. Thread: any. */
 void retirement_unref(struct retirement *retirement);
-/* offset_key_normalise returns the owned text under which an offset is kept, NULL when partition is
- * no JSON object. */
-char *offset_key_normalise(const char *connector, const char *partition);
+
+/* One record on its way in. */
+struct folding {
+    struct config_state *state;
+    const char *rest;   /* key behind its prefix */
+    const cJSON *value; /* NULL: tombstone; else an object */
+    int64_t offset;
+};
+/* Folds of records of one kind; false: the record is to be counted as ignored. */
+typedef bool fold_fn(const struct folding *in);
+bool fold_status_topic(const struct folding *in);
+bool fold_logger(const struct folding *in);
+bool fold_offset(struct config_state *state, const char *key, const struct log_record *record);
+/* offsets_free releases what config_state->offsets holds. */
+void offsets_free(struct map *connectors);

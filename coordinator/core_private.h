@@ -89,6 +89,8 @@ struct lead {
     uint64_t backoff_ms;
     int64_t restart_seen;
     struct sent sent;
+    const struct topic_list *topics_sent; /* whose tombstones were written; only compared */
+    uint64_t topics_sent_ms;
     struct task_sent *tasks; /* statuses of tasks that the leader corrected */
     size_t n_tasks;
 };

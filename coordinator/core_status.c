@@ -201,6 +201,24 @@ static bool connector_says(const struct core *core, const struct lead *lead,
     return *ret_state != STATE_RUNNING || connector->committed || lead->tried;
 }
 
+/* What a task of a deleted connector still told about its topics while it stopped. */
+static void clean_topics(struct lead *lead, const struct connector_state *connector,
+                         uint64_t now_ms, struct decisions *out)
+{
+    const struct topic_list *topics = connector->topics;
+    if (!topics) {
+        lead->topics_sent = NULL;
+        return;
+    }
+    if (topics == lead->topics_sent && now_ms < lead->topics_sent_ms + CORE_RESEND_MS) {
+        core_wake(&out->wake_ms, lead->topics_sent_ms + CORE_RESEND_MS);
+        return;
+    }
+    record_topics_unused(&out->statuses, connector);
+    lead->topics_sent = topics;
+    lead->topics_sent_ms = now_ms;
+}
+
 static void connector_status(struct core *core, struct lead *lead,
                              const struct connector_state *connector, uint64_t now_ms,
                              struct decisions *out)
@@ -211,6 +229,7 @@ static void connector_status(struct core *core, struct lead *lead,
         if (seen && tombstone_due(&lead->sent, seen, now_ms, &out->wake_ms)) {
             record_status_gone(&out->statuses, connector->name, -1);
         }
+        clean_topics(lead, connector, now_ms, out);
         return;
     }
     if (!connector_says(core, lead, connector, &state)) {

@@ -152,6 +152,20 @@ static void on_task(struct herder *herder, const struct herder_op *op)
     }
 }
 
+/* Records that need no leader, by the writer that never blocks. */
+static void write_plain(struct herder *herder, const struct out_records *records)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        struct writer_record record = {
+            .topic = herder->options.settings->topics[records->items[i].topic],
+            .partition = -1,
+            .key = records->items[i].key,
+            .value = records->items[i].value,
+        };
+        kafka_status_writer_put(herder->options.statuses, &record);
+    }
+}
+
 static void on_drain(struct herder *herder, const struct herder_op *op)
 {
     if (!herder->draining) {
@@ -190,6 +204,9 @@ static void handle(struct herder *herder, struct herder_op *op)
     case HERDER_OP_CHANGE:
         herder_lead_change(herder, op);
         return;
+    case HERDER_OP_WRITE:
+        write_plain(herder, &op->records);
+        break;
     case HERDER_OP_DRAIN:
         on_drain(herder, op);
         break;
@@ -258,19 +275,6 @@ static void act(struct herder *herder, const struct action *action, uint64_t now
     }
 }
 
-static void write_statuses(struct herder *herder, const struct out_records *records)
-{
-    for (size_t i = 0; i < records->n_items; i++) {
-        struct writer_record record = {
-            .topic = herder->options.settings->topics[records->items[i].topic],
-            .partition = -1,
-            .key = records->items[i].key,
-            .value = records->items[i].value,
-        };
-        kafka_status_writer_put(herder->options.statuses, &record);
-    }
-}
-
 static void reconcile(struct herder *herder, uint64_t now_ms)
 {
     herder->wake_ms = UINT64_MAX;
@@ -283,7 +287,7 @@ static void reconcile(struct herder *herder, uint64_t now_ms)
     for (size_t i = 0; i < decisions.n_actions; i++) {
         act(herder, &decisions.actions[i], now_ms);
     }
-    write_statuses(herder, &decisions.statuses);
+    write_plain(herder, &decisions.statuses);
     herder->wake_ms = decisions.wake_ms;
     decisions_fini(&decisions);
 }

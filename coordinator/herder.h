@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "coordinator/cluster.h"
+#include "coordinator/records.h"
 #include "coordinator/settings.h"
 #include "coordinator/store.h"
 #include "coordinator/view.h"
@@ -47,3 +48,5 @@ void herder_group_callbacks(struct herder *herder, struct group_callbacks *ret_c
 enum err herder_change(struct herder *herder, const struct cluster_request *request,
                        uint64_t deadline_ms, struct cluster_reply *ret_reply,
                        struct error *reterr) MUST_CHECK;
+/* herder_write: see cluster_write. Thread: any. */
+enum err herder_write(struct herder *herder, struct out_records *records) MUST_CHECK;

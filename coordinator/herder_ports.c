@@ -33,6 +33,7 @@ void herder_op_free(struct herder_op *op)
     membership_fini(&op->membership);
     free(op->text);
     change_unref(op->change);
+    out_records_fini(&op->records);
     free(op);
 }
 
@@ -193,6 +194,18 @@ enum err herder_change(struct herder *herder, const struct cluster_request *requ
     return err;
 }
 
+enum err herder_write(struct herder *herder, struct out_records *records)
+{
+    struct herder_op *op = herder_op_new(HERDER_OP_WRITE);
+    op->records = *records;
+    out_records_init(records);
+    if (!queue_push(&herder->ops, &op->node)) {
+        herder_op_free(op);
+        return ERR_CLOSED;
+    }
+    return ERR_OK;
+}
+
 /* ---- the core's port; herder's thread ---- */
 
 /* Connect names the class of a task in its config: "x.FooConnector" runs "x.FooTask". */
@@ -264,24 +277,42 @@ static char *port_offset_get(void *arg, const char *connector, const char *parti
     return store_offset(herder->options.store, connector, partition);
 }
 
+/* Takes records; what they say is known here at once. */
+static void put_foreseen(struct herder *herder, struct out_records *records)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        const struct out_record *item = &records->items[i];
+        struct writer_record record = {
+            .topic = herder->options.settings->topics[item->topic],
+            .partition = -1,
+            .key = item->key,
+            .value = item->value,
+        };
+        kafka_status_writer_put(herder->options.statuses, &record);
+        store_foresee(herder->options.store, item->topic, item->key, item->value);
+    }
+    out_records_fini(records);
+}
+
 static void port_offset_put(void *arg, const char *connector, const char *partition,
                             const char *offset)
 {
-    struct herder *herder = arg;
     struct out_records records;
     out_records_init(&records);
     record_offset(&records, connector, partition, offset);
-    for (size_t i = 0; i < records.n_items; i++) {
-        struct writer_record record = {
-            .topic = herder->options.settings->topics[LOG_TOPIC_OFFSET],
-            .partition = -1,
-            .key = records.items[i].key,
-            .value = records.items[i].value,
-        };
-        kafka_status_writer_put(herder->options.statuses, &record);
-        store_foresee(herder->options.store, record.key, record.value);
+    put_foreseen(arg, &records);
+}
+
+static void port_topic_used(void *arg, const char *connector, int task, const char *topic)
+{
+    struct herder *herder = arg;
+    if (store_uses(herder->options.store, connector, topic)) {
+        return;
     }
-    out_records_fini(&records);
+    struct out_records records;
+    out_records_init(&records);
+    record_topic_use(&records, connector, task, topic, clock_wall_ms());
+    put_foreseen(herder, &records);
 }
 
 void herder_offset_port(struct herder *herder, struct offset_port *ret_port)
@@ -291,4 +322,8 @@ void herder_offset_port(struct herder *herder, struct offset_port *ret_port)
         .get = port_offset_get,
         .put = port_offset_put,
     };
+    if (herder->options.settings->track_topics) {
+        ret_port->topic_used = port_topic_used;
+        ret_port->topic_removals = store_topic_removals(herder->options.store);
+    }
 }

@@ -29,6 +29,7 @@ enum herder_op_kind {
     HERDER_OP_TASK,     /* task -> herder: an event of a task or retirement */
     HERDER_OP_WRITTEN,  /* leader writer -> herder: a job is done */
     HERDER_OP_CHANGE,   /* any -> herder: a client's change */
+    HERDER_OP_WRITE,    /* any -> herder: records that any worker may write */
     HERDER_OP_DRAIN,    /* main -> herder: stop all tasks */
     HERDER_OP_STOP,     /* main -> herder: end the thread */
 };
@@ -55,6 +56,7 @@ struct herder_op {
     struct leader_result result;  /* WRITTEN; text is owned */
     char *text;                   /* owns event.trace or result.text */
     struct change *change;        /* CHANGE */
+    struct out_records records;   /* WRITE */
     uint64_t deadline_ms;         /* DRAIN */
 };
 

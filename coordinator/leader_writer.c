@@ -95,6 +95,17 @@ static size_t arrange(const struct leader_writer *writer, const struct out_recor
     return n_config;
 }
 
+/* Nothing waits for the offset topic to be read back. */
+static void foresee_offsets(const struct leader_writer *writer, const struct out_records *batch)
+{
+    for (size_t i = 0; i < batch->n_items; i++) {
+        const struct out_record *item = &batch->items[i];
+        if (item->topic == LOG_TOPIC_OFFSET) {
+            store_foresee(writer->options.store, item->topic, item->key, item->value);
+        }
+    }
+}
+
 static enum err write_batch(struct leader_writer *writer, const struct out_records *batch,
                             int64_t *ret_position, struct error *reterr)
 {
@@ -106,6 +117,7 @@ static enum err write_batch(struct leader_writer *writer, const struct out_recor
     free(records);
     if (err == ERR_OK) {
         *ret_position = n_config > 0 ? offset + 1 : 0;
+        foresee_offsets(writer, batch);
     }
     return err;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "coordinator/config_topics.h"
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
 
@@ -163,6 +164,7 @@ void record_delete(struct out_records *out, const struct connector_state *connec
     }
     put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), NULL);
     put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), NULL);
+    record_topics_unused(out, connector);
 }
 
 static char *status_key(const char *name, int task)
@@ -186,6 +188,49 @@ void record_status(struct out_records *out, const char *name, int task,
 void record_status_gone(struct out_records *out, const char *name, int task)
 {
     put(out, LOG_TOPIC_STATUS, status_key(name, task), NULL);
+}
+
+static char *topic_key(const char *name, const char *topic)
+{
+    return xasprintf("status-topic-%s:connector-%s", topic, name);
+}
+
+void record_topic_use(struct out_records *out, const char *name, int task, const char *topic,
+                      int64_t now_wall_ms)
+{
+    cJSON *object = new_object();
+    cJSON *use = cJSON_AddObjectToObject(object, "topic");
+    ASSERT(use != NULL);
+    add_text(use, "name", topic);
+    add_text(use, "connector", name);
+    add_integer(use, "task", task);
+    add_integer(use, "discoverTimestamp", now_wall_ms);
+    put(out, LOG_TOPIC_STATUS, topic_key(name, topic), print_object(object));
+}
+
+void record_topic_unused(struct out_records *out, const char *name, const char *topic)
+{
+    put(out, LOG_TOPIC_STATUS, topic_key(name, topic), NULL);
+}
+
+void record_topics_unused(struct out_records *out, const struct connector_state *connector)
+{
+    const struct topic_list *topics = connector->topics;
+    for (size_t i = 0; topics && i < topics->n_items; i++) {
+        record_topic_unused(out, connector->name, topics->items[i]->name);
+    }
+}
+
+void record_logger(struct out_records *out, const char *name, const char *level)
+{
+    cJSON *object = new_object();
+    add_text(object, "level", level);
+    put(out, LOG_TOPIC_CONFIG, xasprintf("logger-cluster-%s", name), print_object(object));
+}
+
+void record_offset_by_key(struct out_records *out, const char *key, const char *value)
+{
+    put(out, LOG_TOPIC_OFFSET, xstrdup(key), value ? xstrdup(value) : NULL);
 }
 
 void record_offset(struct out_records *out, const char *name, const char *partition,

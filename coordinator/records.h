@@ -40,8 +40,8 @@ void record_leader(struct out_records *out, const char *worker_id, const char *u
 void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
                    int64_t now_wall_ms);
 void record_retired(struct out_records *out, const char *name, const char *id);
-/* record_delete adds all tombstones of a connector (config, target state, tasks, commit,
- * placement). */
+/* record_delete adds all tombstones of a connector (config, target state, tasks, commit, placement,
+ * topics that it has used). */
 void record_delete(struct out_records *out, const struct connector_state *connector);
 /* Status records: of the connector (task -1) or one task. */
 struct status_fields {
@@ -54,6 +54,16 @@ struct status_fields {
 void record_status(struct out_records *out, const char *name, int task,
                    const struct status_fields *status);
 void record_status_gone(struct out_records *out, const char *name, int task);
+/* record_topic_use adds that a task has used a Kafka topic; record_topic_unused removes it. */
+void record_topic_use(struct out_records *out, const char *name, int task, const char *topic,
+                      int64_t now_wall_ms);
+void record_topic_unused(struct out_records *out, const char *name, const char *topic);
+/* record_topics_unused removes all that the connector is known to have used. */
+void record_topics_unused(struct out_records *out, const struct connector_state *connector);
+/* record_logger adds the level of a logger in the whole cluster. */
+void record_logger(struct out_records *out, const char *name, const char *level);
+/* record_offset_by_key adds a source offset under the key of its record; value NULL removes it. */
+void record_offset_by_key(struct out_records *out, const char *key, const char *value);
 /* record_offset adds a source offset; offset NULL removes it. */
 void record_offset(struct out_records *out, const char *name, const char *partition,
                    const char *offset);

@@ -30,6 +30,7 @@ struct settings {
     int rebalance_timeout_ms;
     uint64_t graceful_ms; /* task.shutdown.graceful.timeout.ms */
     uint64_t settle_ms;   /* rebalance.settle.ms */
+    bool track_topics;    /* topic.tracking.enable */
     int n_slots;          /* partitions of the claims topic; 0 until it is known */
 };
 

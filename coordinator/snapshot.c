@@ -28,6 +28,7 @@ void connector_state_unref(struct connector_state *connector)
     free(connector->extra_statuses);
     shared_kvs_unref(connector->shared);
     status_unref(connector->status);
+    topic_list_unref(connector->topics);
     free(connector->name);
     free(connector);
 }
@@ -54,6 +55,7 @@ void snapshot_unref(struct snapshot *snapshot)
     }
     free(snapshot->retirements);
     leader_record_fini(&snapshot->leader);
+    cluster_levels_unref(snapshot->levels);
     free(snapshot);
 }
 

@@ -2,9 +2,12 @@
 /* The reader of the internal topics. See store.h. */
 #include "coordinator/store.h"
 
+#include "coordinator/config_loggers.h"
+#include "coordinator/config_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/log.h"
+#include "worker/base/loggers.h"
 #include "worker/base/mem.h"
 #include "worker/base/metrics.h"
 #include "worker/base/thread.h"
@@ -19,6 +22,8 @@
 struct store {
     struct lock state_lock;
     struct config_state *state; /* under state_lock */
+    atomic_ulong topic_removals;
+    int64_t levels_applied; /* offset of the newest logger's level; the thread's */
     struct lock lock;
     struct cond changed;
     struct snapshot *snapshot; /* under lock, as all below it */
@@ -39,8 +44,17 @@ struct store *store_new(void)
     cond_init(&store->changed);
     kvs_init(&store->props);
     store->state = config_state_new();
+    store->levels_applied = -1;
     store->snapshot = config_state_snapshot(store->state);
     return store;
+}
+
+static void fold(struct store *store, const struct log_record *record)
+{
+    lock_take(&store->state_lock);
+    config_state_fold(store->state, record);
+    atomic_store(&store->topic_removals, config_state_topic_removals(store->state));
+    lock_drop(&store->state_lock);
 }
 
 static void on_record(void *arg, const struct topic_log_record *record)
@@ -58,9 +72,7 @@ static void on_record(void *arg, const struct topic_log_record *record)
         .value = record->value,
         .value_length = record->value_length,
     };
-    lock_take(&store->state_lock);
-    config_state_fold(store->state, &folded);
-    lock_drop(&store->state_lock);
+    fold(store, &folded);
 }
 
 static bool stopping(struct store *store)
@@ -71,12 +83,47 @@ static bool stopping(struct store *store)
     return stop;
 }
 
+static void apply_level(const struct cluster_level *level)
+{
+    struct logger_list changed;
+    struct error error = { ERR_OK, "" };
+    if (loggers_set(level->name, level->threshold, clock_wall_ms(), &changed, &error) != ERR_OK) {
+        log_warn(NULL, "LOGGER-LEVEL-REFUSED", "logger=\"%s\" error=\"%s\"", level->name,
+                 error.text);
+        return;
+    }
+    log_info(NULL, "LOGGER-LEVEL", "logger=\"%s\" level=%s scope=cluster changed=%zu", level->name,
+             logger_level_name(level->threshold), changed.n_items);
+    logger_list_fini(&changed);
+}
+
+/* Before the snapshot is published: who waits for the record finds the level in force. In the order
+ * of the records, because a parent's level goes over its children's. */
+static void apply_levels(struct store *store, const struct cluster_levels *levels)
+{
+    const struct cluster_level *next = NULL;
+    do {
+        next = NULL;
+        for (size_t i = 0; levels && i < levels->n_items; i++) {
+            const struct cluster_level *level = &levels->items[i];
+            if (level->offset > store->levels_applied && (!next || level->offset < next->offset)) {
+                next = level;
+            }
+        }
+        if (next) {
+            apply_level(next);
+            store->levels_applied = next->offset;
+        }
+    } while (next);
+}
+
 /* Makes the present state the newest snapshot and tells those who wait for one. */
 static void publish(struct store *store)
 {
     lock_take(&store->state_lock);
     struct snapshot *next = config_state_snapshot(store->state);
     lock_drop(&store->state_lock);
+    apply_levels(store, next->levels);
     lock_take(&store->lock);
     struct snapshot *old = store->snapshot;
     bool changed = next != old;
@@ -224,30 +271,18 @@ struct snapshot *store_snapshot(struct store *store)
     return snapshot;
 }
 
-typedef bool snapshot_test_fn(const struct snapshot *snapshot, int64_t position);
-
-static bool position_reached(const struct snapshot *snapshot, int64_t position)
-{
-    return snapshot->config_position >= position;
-}
-
-static bool history_read(const struct snapshot *snapshot, int64_t position UNUSED)
-{
-    return snapshot->caught_up;
-}
-
-static enum err wait_for(struct store *store, snapshot_test_fn *test, int64_t position,
-                         uint64_t deadline_ms)
+enum err store_wait(struct store *store, snapshot_test_fn *test, const void *arg,
+                    uint64_t deadline_ms)
 {
     enum err err = ERR_OK;
     lock_take(&store->lock);
-    while (err == ERR_OK && !test(store->snapshot, position)) {
+    while (err == ERR_OK && !test(store->snapshot, arg)) {
         if (store->waits_ended) {
             err = ERR_CLOSED;
         } else if (deadline_ms == UINT64_MAX) {
             cond_wait(&store->changed, &store->lock);
         } else if (!cond_wait_until(&store->changed, &store->lock, deadline_ms)) {
-            err = test(store->snapshot, position) ? ERR_OK : ERR_TIMEOUT;
+            err = test(store->snapshot, arg) ? ERR_OK : ERR_TIMEOUT;
             break;
         }
     }
@@ -255,14 +290,24 @@ static enum err wait_for(struct store *store, snapshot_test_fn *test, int64_t po
     return err;
 }
 
+static bool position_reached(const struct snapshot *snapshot, const void *arg)
+{
+    return snapshot->config_position >= *(const int64_t *)arg;
+}
+
+static bool history_read(const struct snapshot *snapshot, const void *arg UNUSED)
+{
+    return snapshot->caught_up;
+}
+
 enum err store_wait_position(struct store *store, int64_t position, uint64_t deadline_ms)
 {
-    return wait_for(store, position_reached, position, deadline_ms);
+    return store_wait(store, position_reached, &position, deadline_ms);
 }
 
 enum err store_wait_caught_up(struct store *store, uint64_t deadline_ms)
 {
-    return wait_for(store, history_read, 0, deadline_ms);
+    return store_wait(store, history_read, NULL, deadline_ms);
 }
 
 char *store_offset(struct store *store, const char *connector, const char *partition)
@@ -274,17 +319,35 @@ char *store_offset(struct store *store, const char *connector, const char *parti
     return copy;
 }
 
-void store_foresee(struct store *store, const char *key, const char *value)
+void store_offsets(struct store *store, const char *connector, struct source_offsets *ret_offsets)
+{
+    lock_take(&store->state_lock);
+    config_state_offsets(store->state, connector, ret_offsets);
+    lock_drop(&store->state_lock);
+}
+
+bool store_uses(struct store *store, const char *connector, const char *topic)
+{
+    lock_take(&store->state_lock);
+    bool uses = config_state_uses(store->state, connector, topic);
+    lock_drop(&store->state_lock);
+    return uses;
+}
+
+const atomic_ulong *store_topic_removals(const struct store *store)
+{
+    return &store->topic_removals;
+}
+
+void store_foresee(struct store *store, enum log_topic topic, const char *key, const char *value)
 {
     struct log_record record = {
-        .topic = LOG_TOPIC_OFFSET,
+        .topic = topic,
         .offset = -1,
         .key = key,
         .key_length = strlen(key),
         .value = value,
         .value_length = value ? strlen(value) : 0,
     };
-    lock_take(&store->state_lock);
-    config_state_fold(store->state, &record);
-    lock_drop(&store->state_lock);
+    fold(store, &record);
 }

@@ -33,6 +33,7 @@ enum task_wanted {
     TASK_WANTED_STOP
 };
 
+struct active_topics;
 struct task_control;
 
 /* task_wanted returns what the runner wants now. Thread: any, no lock. */
@@ -61,6 +62,7 @@ struct task_context {
     const struct log_ctx *log;
     struct metric_scope *metrics;
     struct task_control *control;
+    struct active_topics *topics; /* to note the Kafka topics that it uses; see active_topics.h */
 };
 
 /* Shared facts that a connector kind needs to name things. */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,11 +43,16 @@ struct task_spec {
     const struct kvs *task_config;
 };
 
-/* Where source offsets live; called on task threads. */
+/* Where source offsets live, and who is told of the Kafka topics that tasks use; called on task
+ * threads. */
 struct offset_port {
     void *arg;
     char *(*get)(void *arg, const char *connector, const char *partition);
     void (*put)(void *arg, const char *connector, const char *partition, const char *offset);
+    /* NULL: topics are not tracked. *topic_removals grows when topics that were told are forgotten,
+     * so that those that are still in use have to be told again. */
+    void (*topic_used)(void *arg, const char *connector, int task, const char *topic);
+    const atomic_ulong *topic_removals;
 };
 
 /* runner_new makes a runner; worker_props is copied. */

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "worker/active_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
@@ -31,6 +32,7 @@ struct task {
     struct log_ctx log;
     struct metric_scope *metrics;
     struct task_control control;
+    struct active_topics *topics; /* the thread's */
     struct thread thread;
     struct lock lock; /* guards what follows */
     enum task_state state;
@@ -188,6 +190,7 @@ static enum task_end run_plugin(struct task *task, struct error *reterr)
         .log = &task->log,
         .metrics = task->metrics,
         .control = &task->control,
+        .topics = task->topics,
     };
     void *state = NULL;
     enum err err = plugin->task_new(&context, &state, reterr);
@@ -245,6 +248,7 @@ struct task *task_start(const struct task_host *host, const struct task_spec *sp
     (void)snprintf(task->log.text, sizeof(task->log.text), "connector=%.140s task=%d",
                    spec->connector, spec->task);
     task->metrics = metrics_task(spec->connector, spec->task);
+    task->topics = active_topics_new(&host->offsets, task->connector, spec->task);
     lock_init(&task->lock, LOCK_RANK_RUNNER);
     task->control.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ASSERT(task->control.event_fd >= 0);
@@ -305,6 +309,7 @@ void task_free(struct task *task)
     thread_join(&task->thread);
     count_state(task, task->state, -1);
     metrics_task_drop(task->metrics);
+    active_topics_free(task->topics);
     close(task->control.event_fd);
     lock_fini(&task->lock);
     kvs_fini(&task->connector_config);

@@ -320,3 +320,30 @@ void json_delete(cJSON **place)
     cJSON_Delete(*place);
     *place = NULL;
 }
+
+static int compare_members(const void *a, const void *b)
+{
+    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
+}
+
+void json_sort(cJSON *value)
+{
+    cJSON *child = NULL;
+    cJSON_ArrayForEach(child, value)
+    {
+        json_sort(child);
+    }
+    int n = cJSON_GetArraySize(value);
+    if (!cJSON_IsObject(value) || n < 2) {
+        return;
+    }
+    cJSON **members = xcalloc((size_t)n, sizeof(cJSON *));
+    for (int i = 0; i < n; i++) {
+        members[i] = cJSON_DetachItemViaPointer(value, value->child);
+    }
+    qsort(members, (size_t)n, sizeof(cJSON *), compare_members);
+    for (int i = 0; i < n; i++) {
+        (void)cJSON_AddItemToArray(value, members[i]);
+    }
+    free(members);
+}

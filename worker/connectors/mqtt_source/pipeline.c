@@ -2,6 +2,7 @@
 /* Message to record to producer. See pipeline.h. */
 #include "worker/connectors/mqtt_source/pipeline.h"
 
+#include "worker/active_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_source/dead_letter.h"
@@ -358,6 +359,7 @@ static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_me
     err = kafka_producer_send(pipeline->producer, &pipeline->record, window_tracker(window),
                               &item->flight, &failure.error);
     if (err == ERR_OK) {
+        item->topic = active_topics_get(pipeline->context->topics, pipeline->record.topic);
         return PIPELINE_SENT;
     }
     enum pipeline_result result = not_taken(window, err, &failure.error, reterr);

@@ -2,6 +2,7 @@
 /* The ack gate. See reader.h. */
 #include "worker/connectors/mqtt_source/reader.h"
 
+#include "worker/active_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/list.h"
 #include "worker/base/mem.h"
@@ -257,6 +258,7 @@ static void count_out(struct reader *reader)
     if (n > 0) {
         metric_add(reader->context->metrics, METRIC_RECORDS_OUT, 0, n);
         metric_add(reader->context->metrics, METRIC_BYTES_OUT, 0, n_bytes);
+        active_topics_tell(reader->context->topics);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "worker/active_topics.h"
 #include "worker/base/list.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
@@ -141,6 +142,7 @@ struct window_item *window_add(struct window *window, const struct mqtt_message 
     item->n_tries = 0;
     item->dead_letter = false;
     item->bare = false;
+    item->topic = NULL;
     window->n_sent_bytes += message->length;
     return item;
 }
@@ -253,10 +255,12 @@ void window_delivered(const struct window *window, size_t *ret_records, size_t *
     size_t n = window->n_items;
     size_t bytes = window->n_sent_bytes;
     bool failures = atomic_load(&window->tracker.n_failed) > 0;
-    for (size_t i = 0; failures && i < window->n_items; i++) {
+    for (size_t i = 0; i < window->n_items; i++) {
         const struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
-        n -= item->flight.err != ERR_OK;
-        bytes -= item->flight.err != ERR_OK ? item->n_bytes : 0;
+        bool failed = failures && item->flight.err != ERR_OK;
+        n -= failed;
+        bytes -= failed ? item->n_bytes : 0;
+        active_topic_used(failed ? NULL : item->topic);
     }
     *ret_records = n;
     *ret_bytes = bytes;

@@ -20,8 +20,9 @@ struct failure;
 /* One record on its way. */
 struct window_item {
     struct kafka_flight flight;
-    struct mqtt_message *copy; /* in the window's memory; NULL unless copies are kept */
-    struct failure *why;       /* of a dead letter; the window frees it */
+    struct mqtt_message *copy;  /* in the window's memory; NULL unless copies are kept */
+    struct failure *why;        /* of a dead letter; the window frees it */
+    struct active_topic *topic; /* where it went, borrowed from the task; NULL: not tracked */
     uint32_t n_bytes;
     uint16_t n_tries; /* sends of the same message before this one */
     bool dead_letter; /* went to the dead letter queue */
@@ -64,8 +65,8 @@ size_t window_suspects(const struct window *window);
 /* window_messages, window_bytes: what came in since the last reset. */
 size_t window_messages(const struct window *window);
 size_t window_bytes(const struct window *window);
-/* window_delivered counts the records and payload bytes that Kafka has; only while nothing is
- * undelivered. */
+/* window_delivered counts the records and payload bytes that Kafka has, and notes their topics as
+ * used; only while nothing is undelivered. */
 void window_delivered(const struct window *window, size_t *ret_records, size_t *ret_bytes);
 /* window_opened_ms returns when the oldest message came, 0 if empty. */
 uint64_t window_opened_ms(const struct window *window);

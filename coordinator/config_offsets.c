@@ -33,6 +33,17 @@ static char *canonical(const char *partition)
     return json_print(object);
 }
 
+char *source_offset_key(const char *connector, const char *partition)
+{
+    CLEANUP(free_charp) char *sorted = canonical(partition);
+    CLEANUP(json_delete) cJSON *array = cJSON_CreateArray();
+    (void)cJSON_AddItemToArray(array, cJSON_CreateString(connector));
+    cJSON *item = cJSON_CreateRaw(sorted ? sorted : "{}");
+    ASSERT(item != NULL);
+    (void)cJSON_AddItemToArray(array, item);
+    return json_print(array);
+}
+
 bool source_partition_same(const char *a, const char *b)
 {
     CLEANUP(free_charp) char *one = canonical(a);
@@ -105,6 +116,8 @@ bool fold_offset(struct config_state *state, const char *key, const struct log_r
           (!cJSON_IsObject(value) && !cJSON_IsNull(value))))) {
         return false;
     }
+    state->n_offset_changes++;
+    state->changed = true;
     CLEANUP(free_charp) char *text = json_print(partition);
     json_sort(partition);
     CLEANUP(free_charp) char *sorted = json_print(partition);

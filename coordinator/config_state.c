@@ -199,6 +199,7 @@ struct snapshot *config_state_snapshot(struct config_state *state)
         .instance = copy_text(state->leader.instance),
         .offset = state->leader.offset,
     };
+    snapshot->offset_changes = state->n_offset_changes;
     snapshot->levels = cluster_levels_ref(state->levels);
     snapshot->config_position = state->config_position;
     snapshot->caught_up = state->caught_up;

@@ -22,6 +22,7 @@ struct config_state {
     struct map offsets; /* connector to a map of partition to offset (config_offsets.c) */
     struct cluster_levels *levels; /* NULL: none was set */
     unsigned long n_topic_removals;
+    uint64_t n_offset_changes;
     int64_t config_position;
     bool caught_up;
     uint64_t n_ignored;

@@ -7,7 +7,7 @@
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
 
-static const char *kind_name(const cJSON *value)
+const char *body_kind(const cJSON *value)
 {
     if (cJSON_IsArray(value)) {
         return "Array";
@@ -24,7 +24,7 @@ static const char *kind_name(const cJSON *value)
     return cJSON_IsNull(value) ? "null" : "Number";
 }
 
-static enum err read_object(struct call *call)
+enum err body_object(struct call *call)
 {
     const struct http_request *http = call->http;
     if (call->json) {
@@ -44,7 +44,7 @@ static enum err read_object(struct call *call)
         answer_error(call, 400,
                      "Cannot deserialize value of type `java.util.LinkedHashMap` from %s value: "
                      "the request body must be a JSON object",
-                     kind_name(call->json));
+                     body_kind(call->json));
         return ERR_INVALID;
     }
     return ERR_OK;
@@ -62,7 +62,7 @@ static enum err read_config(struct call *call, const cJSON *object)
 
 enum err body_config(struct call *call)
 {
-    if (read_object(call) != ERR_OK) {
+    if (body_object(call) != ERR_OK) {
         return ERR_INVALID;
     }
     kvs_fini(&call->config);
@@ -89,7 +89,7 @@ static enum err read_name(struct call *call, const cJSON *value)
         answer_error(call, 400,
                      "Cannot deserialize value of type `java.lang.String` from %s value at field "
                      "'name'",
-                     kind_name(value));
+                     body_kind(value));
         return ERR_INVALID;
     }
     if (cJSON_IsNumber(value) || cJSON_IsBool(value)) {
@@ -111,7 +111,7 @@ static enum err read_initial_state(struct call *call, const cJSON *value)
         { "PAUSED", TARGET_PAUSED },
         { "STOPPED", TARGET_STOPPED },
     };
-    const char *text = cJSON_IsString(value) ? value->valuestring : kind_name(value);
+    const char *text = cJSON_IsString(value) ? value->valuestring : body_kind(value);
     for (size_t i = 0; i < N_ELEMENTS(states); i++) {
         if (cJSON_IsString(value) && strcasecmp(states[i].name, text) == 0) {
             call->target_state = states[i].state;
@@ -147,7 +147,7 @@ static enum err check_fields(struct call *call)
 
 enum err body_create(struct call *call)
 {
-    if (read_object(call) != ERR_OK || check_fields(call) != ERR_OK) {
+    if (body_object(call) != ERR_OK || check_fields(call) != ERR_OK) {
         return ERR_INVALID;
     }
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(call->json, "name");
@@ -161,7 +161,7 @@ enum err body_create(struct call *call)
         answer_error(call, 400,
                      "Cannot deserialize value of type `java.util.LinkedHashMap` from %s value at "
                      "field 'config'",
-                     kind_name(config));
+                     body_kind(config));
         return ERR_INVALID;
     }
     if (read_name(call, name) != ERR_OK || read_config(call, config) != ERR_OK) {

@@ -8,6 +8,10 @@
 #include "rest/call.h"
 #include "worker/base/err.h"
 
+/* body_object reads the body as a JSON object into call->json. Errors: ERR_INVALID, answered. */
+enum err body_object(struct call *call);
+/* body_kind names the JSON type of a value, as in "from Array value". */
+const char *body_kind(const cJSON *value);
 /* body_config reads a flat object of texts into call->config (numbers and booleans become texts,
  * null stays null); may be called again. Errors: ERR_INVALID, answered. */
 enum err body_config(struct call *call);

@@ -112,6 +112,18 @@ void answer_timeout(struct call *call)
     buf_fini(&stage);
 }
 
+void answer_direct_error(struct call *call, enum err err)
+{
+    if (err == ERR_TIMEOUT) {
+        answer_timeout(call);
+    } else if (err == ERR_CLOSED) {
+        answer_error(call, 500, "Worker is shutting down");
+    } else {
+        http_response_header(call->response, "Retry-After", "1");
+        answer_error(call, err_http(err), "Worker is still starting up");
+    }
+}
+
 /* A Host header goes back to the client in Location: only what an authority may consist of. */
 static bool host_usable(const char *host)
 {

@@ -56,6 +56,8 @@ void answer_error(struct call *call, int code, const char *format, ...) PRINTF_L
 void answer_not_found(struct call *call);
 /* answer_timeout is 500 "Request timed out" with what the worker is doing. */
 void answer_timeout(struct call *call);
+/* answer_direct_error answers an error of coordinator/direct.h. */
+void answer_direct_error(struct call *call, enum err err);
 /* answer_location adds the Location of a connector, with the base that the client used. */
 void answer_location(struct call *call, const char *name);
 /* call_stage appends " The worker is currently <stage>, which began at <instant>.", or nothing. */

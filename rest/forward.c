@@ -154,6 +154,9 @@ static enum outcome forward_once(struct call *call, const char *base)
         answer_error(call, 500, "IO Error trying to forward REST request: %s", error.text);
     } else {
         catch_up(call, answer.header);
+        if (call->route->settle && answer.code < 300) {
+            (void)call->route->settle(call);
+        }
         copy_answer(call, &answer);
     }
     buf_fini(&answer.body);

@@ -34,6 +34,7 @@ enum task_wanted {
 };
 
 struct active_topics;
+struct cJSON;
 struct task_control;
 
 /* task_wanted returns what the runner wants now. Thread: any, no lock. */
@@ -94,6 +95,10 @@ struct connector_plugin {
      * NULL. */
     enum err (*retire)(const struct connector_facts *facts, const struct kvs *config,
                        const struct kvs *task_configs, size_t n_task_configs, struct error *reterr);
+    /* Sources: whether partition and offset (NULL: to be forgotten) have the shape that this kind
+     * stores; asked before a client changes them. ERR_INVALID with a text. NULL: any primitives. */
+    enum err (*check_offset)(const struct cJSON *partition, const struct cJSON *offset,
+                             struct error *reterr);
 };
 
 /* connector_find returns the plug-in of a class name: a full name, its simple name (behind the last

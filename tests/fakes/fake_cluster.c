@@ -275,6 +275,40 @@ enum err cluster_wait_leader(struct cluster *cluster, uint64_t deadline_ms, char
     return err;
 }
 
+enum err cluster_wait(struct cluster *cluster, snapshot_test_fn *test, const void *arg,
+                      uint64_t deadline_ms UNUSED)
+{
+    struct snapshot *snapshot = cluster_snapshot(cluster);
+    bool passes = test(snapshot, arg);
+    snapshot_unref(snapshot);
+    return passes ? ERR_OK : ERR_TIMEOUT;
+}
+
+enum err cluster_write(struct cluster *cluster, struct out_records *records)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    enum err err = cluster->n_failures > 0 ? cluster->failure : ERR_OK;
+    cluster->n_failures -= cluster->n_failures > 0;
+    (void)pthread_mutex_unlock(&cluster->lock);
+    if (err == ERR_OK) {
+        fake_log_add(cluster->log, records);
+    } else {
+        out_records_fini(records);
+    }
+    return err;
+}
+
+void cluster_offsets(struct cluster *cluster, const char *connector,
+                     struct source_offsets *ret_offsets)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    if (!cluster->lag) {
+        fold_locked(cluster);
+    }
+    config_state_offsets(cluster->state, connector, ret_offsets);
+    (void)pthread_mutex_unlock(&cluster->lock);
+}
+
 static enum err refuse_locked(struct cluster *cluster, struct error *reterr)
 {
     cluster->n_changes++;

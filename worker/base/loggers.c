@@ -167,14 +167,35 @@ static enum err check_name(const char *name, struct error *reterr)
                              LOGGER_MAX_NAME);
 }
 
+static enum err check_room_locked(struct error *reterr)
+{
+    if (n_more < LOGGERS_MAX_MORE) {
+        return ERR_OK;
+    }
+    return error_set(reterr, ERR_TOO_LARGE,
+                     "%d loggers were set already that this worker does not have; use one of those "
+                     "that GET /admin/loggers lists",
+                     LOGGERS_MAX_MORE);
+}
+
+enum err loggers_check(const char *name, struct error *reterr)
+{
+    struct logger_info info;
+    enum err err = check_name(name, reterr);
+    if (err == ERR_OK) {
+        enter();
+        err = find_locked(name, &info) ? ERR_OK : check_room_locked(reterr);
+        lock_drop(&lock);
+    }
+    return err;
+}
+
 /* Makes name known, at the level that its nearest known parent has. */
 static enum err add_locked(const char *name, struct error *reterr)
 {
-    if (n_more == LOGGERS_MAX_MORE) {
-        return error_set(reterr, ERR_TOO_LARGE,
-                         "%d loggers were set already that this worker does not have; use one of "
-                         "those that GET /admin/loggers lists",
-                         LOGGERS_MAX_MORE);
+    enum err err = check_room_locked(reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     size_t length = 0;
     struct logger_info parent;

@@ -44,6 +44,8 @@ void loggers_all(struct logger_list *ret_list);
 void logger_list_fini(struct logger_list *list);
 /* loggers_find copies what is known of one name ("root" in any case); false: nothing is. */
 bool loggers_find(const char *name, struct logger_info *ret_info);
+/* loggers_check tells whether loggers_set would take the name; errors as there. */
+enum err loggers_check(const char *name, struct error *reterr) MUST_CHECK;
 /* loggers_set sets a logger and its children. ret_changed gets those whose level is another one
  * now, and a name that was not known before. now_ms is the wall clock. Errors: ERR_INVALID for a
  * name that is empty, too long, no UTF-8 or has control characters; ERR_TOO_LARGE when too many

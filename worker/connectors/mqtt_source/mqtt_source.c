@@ -9,6 +9,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_source/reader.h"
+#include "worker/connectors/mqtt_source/record_of_filters.h"
 #include "worker/connectors/mqtt_source/retire.h"
 
 /* A stop gives up this long before its deadline, so that closing is done by then. */
@@ -271,4 +272,5 @@ const struct connector_plugin mqtt_source_plugin = {
     .task_run = source_run,
     .task_free = source_free,
     .retire = mqtt_source_retire,
+    .check_offset = filters_check_offset,
 };

@@ -4,6 +4,7 @@
 
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
+#include "worker/mqtt/filter.h"
 
 static char *partition_of(const char *client_id)
 {
@@ -74,4 +75,35 @@ bool filters_replace(struct config_list *place, const struct config_list *filter
         append(place, filters->items[i]);
     }
     return true;
+}
+
+/* The only member of object, if it has this name. */
+static const cJSON *only_member(const cJSON *object, const char *name)
+{
+    return cJSON_GetArraySize(object) == 1 ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struct error *reterr)
+{
+    const cJSON *session = only_member(partition, "session");
+    if (!cJSON_IsString(session) || session->valuestring[0] == '\0') {
+        return error_set(reterr, ERR_INVALID,
+                         "The partition of an MQTT source must be {\"session\": \"<client id>\"}");
+    }
+    if (!offset) {
+        return ERR_OK;
+    }
+    const cJSON *filters = only_member(offset, "filters");
+    if (!cJSON_IsArray(filters)) {
+        return error_set(reterr, ERR_INVALID,
+                         "The offset of an MQTT source must be null or {\"filters\": [..]}, a list "
+                         "of topic filters that the session is subscribed to");
+    }
+    enum err err = ERR_OK;
+    for (const cJSON *filter = filters->child; filter && err == ERR_OK; filter = filter->next) {
+        err = cJSON_IsString(filter)
+                  ? mqtt_filter_check(filter->valuestring, reterr)
+                  : error_set(reterr, ERR_INVALID, "Each entry of 'filters' must be a string");
+    }
+    return err;
 }

@@ -3,6 +3,8 @@
  * give up. Thread: the task's. */
 #pragma once
 
+#include <cjson/cJSON.h>
+
 #include "worker/connector.h"
 
 /* filters_load reads the filters recorded for a session; an empty list if there are none. */
@@ -13,3 +15,7 @@ void filters_store(struct task_control *control, const char *client_id,
                    const struct config_list *filters);
 /* filters_replace makes `place` a copy of filters; true if it was different. */
 bool filters_replace(struct config_list *place, const struct config_list *filters);
+/* filters_check_offset tells whether partition and offset (NULL: to be forgotten) are what is
+ * recorded: {"session":"<client id>"} and {"filters":["<filter>",...]}. ERR_INVALID with a text.
+ * Pure. Thread: any. */
+enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struct error *reterr) MUST_CHECK;

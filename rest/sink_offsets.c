@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Offsets of sinks. See sink_offsets.h. */
+#include "rest/sink_offsets.h"
+
+#include "rest/offset_body.h"
+#include "worker/base/log.h"
+#include "worker/base/mem.h"
+#include "worker/kafka/group_offsets.h"
+#include "worker/kafka/props.h"
+
+#define ADMIN_PREFIX "admin.override."
+
+static bool is_reset(const struct call *call)
+{
+    return strcmp(call->http->method, "DELETE") == 0;
+}
+
+static char *group_of(const struct connector_state *connector)
+{
+    const char *group = kvs_get(&connector->config, "consumer.override.group.id");
+    return group ? xstrdup(group) : xasprintf("connect-%s", connector->name);
+}
+
+static enum err admin_props(const struct call *call, const struct connector_state *connector,
+                            struct kvs *ret_props, struct error *reterr)
+{
+    struct kvs overrides;
+    kvs_init(&overrides);
+    for (size_t i = 0; i < connector->config.n_items; i++) {
+        const struct kv *kv = &connector->config.items[i];
+        if (strncmp(kv->key, ADMIN_PREFIX, strlen(ADMIN_PREFIX)) == 0) {
+            kvs_set(&overrides, kv->key + strlen(ADMIN_PREFIX), kv->value);
+        }
+    }
+    enum err err = kafka_props_build(KAFKA_CONNECTOR_ADMIN, &call->env->props, &overrides,
+                                     ret_props, NULL, reterr);
+    kvs_fini(&overrides);
+    return err;
+}
+
+/* ---- answers ---- */
+
+void answer_offsets_changed(struct call *call, const char *format)
+{
+    const char *what = is_reset(call) ? "reset" : "altered";
+    struct buf text;
+    buf_init(&text);
+    for (const char *p = format; *p; p++) {
+        if (p[0] == '%' && p[1] == 's') {
+            buf_add_text(&text, what);
+            p++;
+        } else {
+            buf_add_char(&text, *p);
+        }
+    }
+    cJSON *view = cJSON_CreateObject();
+    (void)cJSON_AddStringToObject(view, "message", buf_text(&text));
+    buf_fini(&text);
+    answer_json(call, 200, view);
+}
+
+void sink_offsets_answer_zombies(struct call *call)
+{
+    const char *verb = is_reset(call) ? "reset" : "alter";
+    answer_error(call, 500,
+                 "Failed to %s consumer group offsets for connector %s either because its tasks "
+                 "haven't stopped completely yet or the connector was resumed before the request "
+                 "to %s its offsets could be successfully completed. If the connector is in a "
+                 "stopped state, this operation can be safely retried. If it doesn't eventually "
+                 "succeed, the Connect cluster may need to be restarted to get rid of the zombie "
+                 "sink tasks.",
+                 verb, call->name, verb);
+}
+
+static void answer_change(struct call *call, enum err err, const struct error *error)
+{
+    if (err == ERR_OK) {
+        answer_offsets_changed(call,
+                               "The offsets for this connector have been %s successfully");
+        return;
+    }
+    log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name, error->text);
+    if (err == ERR_CONFLICT) {
+        sink_offsets_answer_zombies(call);
+    } else {
+        answer_error(call, 500, "Failed to %s consumer group offsets for connector %s",
+                     is_reset(call) ? "reset" : "alter", call->name);
+    }
+}
+
+/* ---- look ---- */
+
+static cJSON *view(const struct group_offsets *offsets)
+{
+    cJSON *whole = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(whole, "offsets");
+    for (size_t i = 0; i < offsets->n_items; i++) {
+        const struct group_offset *item = &offsets->items[i];
+        CLEANUP(free_charp) char *digits = xasprintf("%lld", (long long)item->offset);
+        cJSON *entry = cJSON_CreateObject();
+        cJSON *partition = cJSON_AddObjectToObject(entry, "partition");
+        (void)cJSON_AddStringToObject(partition, "kafka_topic", item->topic);
+        (void)cJSON_AddNumberToObject(partition, "kafka_partition", item->partition);
+        cJSON *offset = cJSON_AddObjectToObject(entry, "offset");
+        (void)cJSON_AddRawToObject(offset, "kafka_offset", digits);
+        (void)cJSON_AddItemToArray(list, entry);
+    }
+    return whole;
+}
+
+enum err sink_offsets_get(struct call *call, const struct connector_state *connector)
+{
+    struct kvs props;
+    struct group_offsets offsets = { NULL, 0 };
+    struct error error = { ERR_OK, "" };
+    kvs_init(&props);
+    CLEANUP(free_charp) char *group = group_of(connector);
+    enum err err = admin_props(call, connector, &props, &error);
+    err = err ? err : kafka_group_offsets_get(&props, group, call->deadline_ms, &offsets, &error);
+    if (err == ERR_OK) {
+        answer_json(call, 200, view(&offsets));
+    } else {
+        log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name,
+                 error.text);
+        answer_error(call, 500, "Failed to retrieve consumer group offsets for sink connector %s",
+                     call->name);
+    }
+    group_offsets_fini(&offsets);
+    kvs_fini(&props);
+    return err;
+}
+
+/* ---- change ---- */
+
+enum err sink_offsets_change(struct call *call, const struct connector_state *connector)
+{
+    struct kvs props;
+    struct group_offsets edits = { NULL, 0 };
+    struct error error = { ERR_OK, "" };
+    if (!is_reset(call) && offset_body_sink(call, &edits, &error) != ERR_OK) {
+        answer_error(call, 400, "%s", error.text);
+        group_offsets_fini(&edits);
+        return ERR_INVALID;
+    }
+    kvs_init(&props);
+    CLEANUP(free_charp) char *group = group_of(connector);
+    enum err err = admin_props(call, connector, &props, &error);
+    if (err == ERR_OK && is_reset(call)) {
+        err = kafka_group_delete(&props, group, call->deadline_ms, &error);
+    } else if (err == ERR_OK) {
+        err = kafka_group_offsets_change(&props, group, &edits, call->deadline_ms, &error);
+    }
+    answer_change(call, err, &error);
+    group_offsets_fini(&edits);
+    kvs_fini(&props);
+    /* Whatever it was, it is answered. */
+    return err == ERR_OK ? ERR_OK : ERR_IO;
+}

@@ -30,7 +30,7 @@ static char *canonical(const char *partition)
         return NULL;
     }
     json_sort(object);
-    return json_print(object);
+    return json_print_exact(object);
 }
 
 char *source_offset_key(const char *connector, const char *partition)
@@ -118,9 +118,9 @@ bool fold_offset(struct config_state *state, const char *key, const struct log_r
     }
     state->n_offset_changes++;
     state->changed = true;
-    CLEANUP(free_charp) char *text = json_print(partition);
+    CLEANUP(free_charp) char *text = json_print_exact(partition);
     json_sort(partition);
-    CLEANUP(free_charp) char *sorted = json_print(partition);
+    CLEANUP(free_charp) char *sorted = json_print_exact(partition);
     if (!cJSON_IsObject(value)) {
         remove_offset(state, connector, sorted);
         return true;

@@ -33,8 +33,8 @@ const struct source_offset *source_offsets_find(const struct source_offsets *off
 /* source_partition_same tells whether two JSON texts are the same partition. */
 bool source_partition_same(const char *a, const char *b);
 
-/* source_offset_key returns the owned key of a record for a partition that has none yet: its members
- * are in the order of their names. partition is a JSON object. */
+/* source_offset_key returns the owned key of a record for a partition that has none yet: its
+ * members are in the order of their names. partition is a JSON object. */
 char *source_offset_key(const char *connector, const char *partition);
 
 /* config_state_offsets returns an owned copy of a connector's offsets. */

@@ -136,7 +136,7 @@ struct snapshot {
     size_t n_retirements;
     struct leader_record leader;
     struct cluster_levels *levels; /* of loggers, set since the start; NULL: none */
-    uint64_t offset_changes; /* records of the offset topic that were folded in */
+    uint64_t offset_changes;       /* records of the offset topic that were folded in */
     int64_t config_position;       /* offset behind the newest config record that is folded in */
     bool caught_up;                /* all topics were read to the end that they had at the start */
 };

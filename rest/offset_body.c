@@ -141,8 +141,8 @@ enum err offset_body_source(const struct call *call, const struct connector_plug
         if (err != ERR_OK) {
             return err;
         }
-        CLEANUP(free_charp) char *text = json_print(partition);
-        CLEANUP(free_charp) char *value = offset ? json_print(offset) : NULL;
+        CLEANUP(free_charp) char *text = json_print_exact(partition);
+        CLEANUP(free_charp) char *value = offset ? json_print_exact(offset) : NULL;
         CLEANUP(free_charp) char *made = source_offset_key(call->name, text);
         const struct source_offset *stored = source_offsets_find(known, text);
         kvs_set(ret_edits, stored ? stored->key : made, value);
@@ -155,7 +155,7 @@ static const cJSON *last_entry(const struct call *call, const char *partition)
 {
     const cJSON *last = NULL;
     for (const cJSON *entry = first_entry(call); entry; entry = entry->next) {
-        CLEANUP(free_charp) char *text = json_print(part_of(entry, "partition"));
+        CLEANUP(free_charp) char *text = json_print_exact(part_of(entry, "partition"));
         last = source_partition_same(text, partition) ? entry : last;
     }
     return last;
@@ -164,7 +164,7 @@ static const cJSON *last_entry(const struct call *call, const char *partition)
 static bool entry_shown(const struct call *call, const struct source_offsets *known,
                         const cJSON *entry)
 {
-    CLEANUP(free_charp) char *partition = json_print(part_of(entry, "partition"));
+    CLEANUP(free_charp) char *partition = json_print_exact(part_of(entry, "partition"));
     const cJSON *wanted = part_of(last_entry(call, partition), "offset");
     const struct source_offset *stored = source_offsets_find(known, partition);
     if (!wanted || !stored) {
@@ -190,7 +190,7 @@ bool offset_body_shown(const struct call *call, const struct source_offsets *kno
 /* As Java prints it: texts as they are. Owned. */
 static char *text_of(const cJSON *value)
 {
-    return cJSON_IsString(value) ? xstrdup(value->valuestring) : json_print(value);
+    return cJSON_IsString(value) ? xstrdup(value->valuestring) : json_print_exact(value);
 }
 
 static enum err sink_partition(const cJSON *object, char **ret_topic, int32_t *ret_partition,

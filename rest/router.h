@@ -53,8 +53,8 @@ struct route {
     const char *pattern; /* segments {connector}, {plugin} take any text, {task} a number */
     route_fn *check;     /* NULL, or run first on the worker that was asked, see struct call */
     route_fn *handler;
-    /* NULL, or run on the worker that was asked after another one has carried the request out: waits
-     * until this one shows it, where the position in the config topic does not tell. */
+    /* NULL, or run on the worker that was asked after another one has carried the request out:
+     * waits until this one shows it, where the position in the config topic does not tell. */
     route_fn *settle;
     unsigned flags;
     const char *doc;                               /* one line */

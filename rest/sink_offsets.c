@@ -75,8 +75,7 @@ void sink_offsets_answer_zombies(struct call *call)
 static void answer_change(struct call *call, enum err err, const struct error *error)
 {
     if (err == ERR_OK) {
-        answer_offsets_changed(call,
-                               "The offsets for this connector have been %s successfully");
+        answer_offsets_changed(call, "The offsets for this connector have been %s successfully");
         return;
     }
     log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name, error->text);

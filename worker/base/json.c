@@ -347,3 +347,24 @@ void json_sort(cJSON *value)
     }
     free(members);
 }
+
+/* A raw item is printed as its text, which json_parse keeps for numbers. */
+static void make_numbers_raw(cJSON *value)
+{
+    if (cJSON_IsNumber(value) && value->valuestring) {
+        value->type = cJSON_Raw;
+    }
+    cJSON *child = NULL;
+    cJSON_ArrayForEach(child, value)
+    {
+        make_numbers_raw(child);
+    }
+}
+
+char *json_print_exact(const cJSON *value)
+{
+    CLEANUP(json_delete) cJSON *copy = cJSON_Duplicate(value, true);
+    ASSERT(copy != NULL);
+    make_numbers_raw(copy);
+    return json_print(copy);
+}

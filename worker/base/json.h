@@ -25,6 +25,8 @@ enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr)
 cJSON *json_from_kvs(const struct kvs *kvs);
 /* json_print returns the owned compact text of value. */
 char *json_print(const cJSON *value);
+/* json_print_exact does the same with every number that was parsed as it was written. */
+char *json_print_exact(const cJSON *value);
 /* json_sort puts the members of objects in the order of their names, at every depth. */
 void json_sort(cJSON *value);
 /* json_string returns the string member `key` of object, NULL if absent or no string. Borrowed. */

@@ -6,8 +6,13 @@
 #include "worker/base/mem.h"
 #include "worker/kafka/rdkafka_util.h"
 
-/* Kafka must not keep a request longer than it can be of use. */
-#define MIN_TIMEOUT_MS 100
+/*
+ * The longest that librdkafka takes; the deadline is kept here. A question to a coordinator whose
+ * time ran out inside of librdkafka (2.0.2 and later) aborts the process when the coordinator comes
+ * back before the client is gone; a client that is destroyed with its question open does not.
+ */
+#define ASK_TIMEOUT_MS 3600000
+#define POLL_MS        1000
 
 /* One question to Kafka and its answer. */
 struct query {
@@ -30,8 +35,7 @@ void group_offsets_set(struct group_offsets *offsets, const char *topic, int32_t
         }
     }
     offsets->items = xrealloc(offsets->items, (offsets->n_items + 1) * sizeof(*offsets->items));
-    offsets->items[offsets->n_items++] =
-        (struct group_offset){ xstrdup(topic), partition, offset };
+    offsets->items[offsets->n_items++] = (struct group_offset){ xstrdup(topic), partition, offset };
 }
 
 void group_offsets_fini(struct group_offsets *offsets)
@@ -53,13 +57,10 @@ static enum err query_open(struct query *query, const struct kvs *props, rd_kafk
         return err;
     }
     char text[256];
-    uint64_t now_ms = clock_mono_ms();
-    int left_ms = now_ms + MIN_TIMEOUT_MS < query->deadline_ms
-                      ? (int)(query->deadline_ms - now_ms)
-                      : MIN_TIMEOUT_MS;
     query->queue = rd_kafka_queue_new(query->client);
     query->options = rd_kafka_AdminOptions_new(query->client, op);
-    (void)rd_kafka_AdminOptions_set_request_timeout(query->options, left_ms, text, sizeof(text));
+    (void)rd_kafka_AdminOptions_set_request_timeout(query->options, ASK_TIMEOUT_MS, text,
+                                                    sizeof(text));
     return ERR_OK;
 }
 
@@ -95,11 +96,18 @@ static enum err refused(const struct query *query, rd_kafka_resp_err_t code, con
                      text ? text : rd_kafka_err2str(code));
 }
 
-/* Waits for the answer, which librdkafka gives at the deadline at the latest. */
 static enum err query_await(struct query *query, struct error *reterr)
 {
-    while (!query->event) {
-        query->event = rd_kafka_queue_poll(query->queue, 1000);
+    uint64_t now_ms = clock_mono_ms();
+    while (!query->event && now_ms < query->deadline_ms) {
+        uint64_t left_ms = query->deadline_ms - now_ms;
+        query->event =
+            rd_kafka_queue_poll(query->queue, left_ms < POLL_MS ? (int)left_ms : POLL_MS);
+        now_ms = clock_mono_ms();
+    }
+    if (!query->event) {
+        return error_set(reterr, ERR_TIMEOUT, "consumer group %s: Kafka does not answer in time",
+                         query->group);
     }
     rd_kafka_resp_err_t code = rd_kafka_event_error(query->event);
     return code ? refused(query, code, rd_kafka_event_error_string(query->event), reterr) : ERR_OK;
@@ -120,8 +128,7 @@ static enum err check_group(const struct query *query, const rd_kafka_group_resu
     if (code) {
         return refused(query, code, rd_kafka_error_string(error), reterr);
     }
-    const rd_kafka_topic_partition_list_t *partitions =
-        rd_kafka_group_result_partitions(groups[0]);
+    const rd_kafka_topic_partition_list_t *partitions = rd_kafka_group_result_partitions(groups[0]);
     for (int i = 0; partitions && i < partitions->cnt; i++) {
         if (partitions->elems[i].err) {
             return refused(query, partitions->elems[i].err, NULL, reterr);
@@ -137,7 +144,8 @@ static int compare(const void *a, const void *b)
     const struct group_offset *one = a;
     const struct group_offset *other = b;
     int order = strcmp(one->topic, other->topic);
-    return order ? order : (one->partition > other->partition) - (one->partition < other->partition);
+    return order ? order
+                 : (one->partition > other->partition) - (one->partition < other->partition);
 }
 
 static void copy_offsets(const rd_kafka_group_result_t *group, struct group_offsets *offsets)
@@ -281,8 +289,8 @@ enum err kafka_group_delete(const struct kvs *props, const char *group, uint64_t
     err = query_await(&query, reterr);
     if (err == ERR_OK) {
         size_t n = 0;
-        const rd_kafka_group_result_t **groups =
-            rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(query.event), &n);
+        const rd_kafka_group_result_t **groups = rd_kafka_DeleteGroups_result_groups(
+            rd_kafka_event_DeleteGroups_result(query.event), &n);
         err = check_group(&query, groups, n, reterr);
     }
     query_close(&query);

@@ -72,7 +72,7 @@ int source_set_up(void **state)
     kvs_set(&f->config, "kafka.topic", "out");
     kvs_set(&f->config, "mqtt.protocol.version", "5");
     free(uri);
-    const struct offset_port offsets = { f, get_offset, put_offset };
+    const struct offset_port offsets = { .arg = f, .get = get_offset, .put = put_offset };
     f->runner = runner_new(&f->worker, &offsets, on_event, f);
     *state = f;
     return 0;

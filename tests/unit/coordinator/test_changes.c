@@ -227,6 +227,7 @@ static void test_unknown_connectors_are_named_in_the_words_of_the_request(void *
         { CHANGE_TARGET, "Unknown connector a" },
         { CHANGE_RESTART, "Unknown connector: a" },
         { CHANGE_RESTART_TASK, "Unknown connector: a" },
+        { CHANGE_OFFSETS, "Connector a not found" },
     };
     struct fixture fixture;
     setup(&fixture);
@@ -258,18 +259,67 @@ static void test_restart_names_what_is_missing(void **state UNUSED)
     teardown(&fixture);
 }
 
+static void set_status(struct fixture *fixture, int task, enum run_state state)
+{
+    struct status_fields fields = { .state = state, .worker_id = "w:1", .generation = 1 };
+    struct out_records records;
+    out_records_init(&records);
+    record_status(&records, "a", task, &fields);
+    play(fixture, &records);
+    out_records_fini(&records);
+}
+
+static void test_offsets_change_only_when_stopped_and_at_rest(void **state UNUSED)
+{
+    struct fixture fixture;
+    struct kvs offsets;
+    setup(&fixture);
+    kvs_init(&offsets);
+    kvs_set(&offsets, "[\"a\",{\"p\":1}]", "{\"o\":1}");
+    kvs_set(&offsets, "[\"a\",{\"p\":2}]", NULL);
+    struct cluster_request change = { .change = CHANGE_OFFSETS, .name = "a", .offsets = &offsets };
+    create(&fixture, "MqttSource");
+    commit_tasks(&fixture);
+    set_status(&fixture, 1, STATE_RUNNING);
+    assert_int_equal(plan(&fixture, &change), ERR_CONFLICT);
+    struct cluster_request stop = { .change = CHANGE_TARGET,
+                                    .name = "a",
+                                    .target = TARGET_STOPPED };
+    assert_int_equal(plan(&fixture, &stop), ERR_OK);
+    play(&fixture, &fixture.records);
+    assert_int_equal(plan(&fixture, &change), ERR_CONFLICT); /* it still has tasks */
+    struct out_records none;
+    out_records_init(&none);
+    record_tasks(&none, "a", NULL, 0, 0);
+    play(&fixture, &none);
+    out_records_fini(&none);
+    assert_int_equal(plan(&fixture, &change), ERR_CONFLICT); /* one of which runs */
+    set_status(&fixture, 1, STATE_FAILED);
+    assert_int_equal(plan(&fixture, &change), ERR_OK);
+    assert_int_equal(fixture.records.n_items, 2);
+    assert_int_equal(fixture.records.items[1].topic, LOG_TOPIC_OFFSET);
+    assert_string_equal(fixture.records.items[0].key, "[\"a\",{\"p\":1}]");
+    assert_string_equal(fixture.records.items[0].value, "{\"o\":1}");
+    assert_null(fixture.records.items[1].value);
+    kvs_fini(&offsets);
+    teardown(&fixture);
+}
+
 static void test_request_copy_does_not_depend_on_the_original(void **state UNUSED)
 {
     char name[] = "abc";
     struct kvs config;
     kvs_init(&config);
     kvs_set(&config, "k", "v");
-    struct cluster_request request = { .change = CHANGE_CREATE, .name = name, .config = &config };
+    struct cluster_request request = {
+        .change = CHANGE_CREATE, .name = name, .config = &config, .offsets = &config
+    };
     struct cluster_request *copy = cluster_request_copy(&request);
     name[0] = 'x';
     kvs_fini(&config);
     assert_string_equal(copy->name, "abc");
     assert_string_equal(kvs_get(copy->config, "k"), "v");
+    assert_string_equal(kvs_get(copy->offsets, "k"), "v");
     cluster_request_free(copy);
 }
 
@@ -284,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_delete_retires_only_what_ran),
         cmocka_unit_test(test_unknown_connectors_are_named_in_the_words_of_the_request),
         cmocka_unit_test(test_restart_names_what_is_missing),
+        cmocka_unit_test(test_offsets_change_only_when_stopped_and_at_rest),
         cmocka_unit_test(test_request_copy_does_not_depend_on_the_original),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folding of records, in Connect's and in our own shapes, well-formed and hostile. */
+#include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
 #include "coordinator/records.h"
 #include "tests/support/random.h"
@@ -352,9 +353,10 @@ static void test_known_keys_of_connect_are_no_errors(void **state)
     fold(f, "session-key", "{\"key\":\"x\"}");
     fold(f, "tasks-fencing-a", "{\"task-count\":3}");
     fold(f, "logger-cluster-x", "{\"level\":\"DEBUG\"}");
-    fold_status(f, "status-topic-t:connector-c", "{}");
-    assert_int_equal(config_state_ignored(f->state), 0);
     assert_int_equal(look(f)->n_connectors, 0);
+    fold_status(f, "status-topic-t:connector-c", "{\"topic\":{\"name\":\"t\"}}");
+    assert_int_equal(config_state_ignored(f->state), 0);
+    assert_false(look(f)->connectors[0]->has_config);
 }
 
 static void test_illegal_slots_are_no_slots(void **state)

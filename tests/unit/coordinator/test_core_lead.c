@@ -147,6 +147,31 @@ static void test_a_stopped_connector_loses_its_tasks_and_their_statuses(void **s
     assert_int_equal(snapshot_find(f->snapshot, "a")->n_tasks, 1);
 }
 
+/* A task told of a topic while it stopped: the tombstones of the deletion were before that. */
+static void test_topics_of_a_deleted_connector_are_written_off(void **state)
+{
+    struct core_fixture *f = *state;
+    static const char key[] = "status-topic-t:connector-gone";
+    cf_become_leader(f);
+    (void)cf_fold(f, LOG_TOPIC_STATUS, key, "{\"topic\":{\"name\":\"t\"}}");
+    assert_non_null(snapshot_find_any(f->snapshot, "gone"));
+    f->hold_status = true;
+    cf_reconcile(f);
+    assert_int_equal(f->decisions.statuses.n_items, 1);
+    assert_string_equal(f->decisions.statuses.items[0].key, key);
+    assert_null(f->decisions.statuses.items[0].value);
+    cf_reconcile(f);
+    assert_int_equal(f->decisions.statuses.n_items, 0); /* it is on its way */
+    f->hold_status = false;
+    f->now_ms += 6000;
+    cf_reconcile(f);
+    assert_null(snapshot_find_any(f->snapshot, "gone"));
+    cf_put_config(f, "gone", "1", "x");
+    (void)cf_fold(f, LOG_TOPIC_STATUS, key, "{\"topic\":{\"name\":\"t\"}}");
+    cf_reconcile(f);
+    assert_non_null(snapshot_find(f->snapshot, "gone")->topics);
+}
+
 static void test_a_connector_made_paused_gets_tasks_when_it_is_resumed(void **state)
 {
     struct core_fixture *f = *state;
@@ -344,6 +369,7 @@ int main(void)
         TEST(test_a_leader_that_comes_back_forgets_what_it_knew),
         TEST(test_tasks_of_an_unknown_class_are_not_placed_and_not_deleted),
         TEST(test_a_stopped_connector_loses_its_tasks_and_their_statuses),
+        TEST(test_topics_of_a_deleted_connector_are_written_off),
         TEST(test_a_connector_made_paused_gets_tasks_when_it_is_resumed),
         TEST(test_batches_are_bounded),
         TEST(test_loads_are_evened_out_after_a_while_only),

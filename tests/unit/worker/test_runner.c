@@ -66,7 +66,7 @@ static int set_up(void **state)
     kvs_set(&f->config, "connector.class", "FakeSource");
     kvs_init(&f->task_config);
     memset(&fake_calls, 0, sizeof(fake_calls));
-    const struct offset_port offsets = { f, NULL, put_offset };
+    const struct offset_port offsets = { .arg = f, .put = put_offset };
     f->runner = runner_new(&f->worker, &offsets, on_event, f);
     *state = f;
     return 0;
@@ -137,7 +137,7 @@ static void test_stop_twice_gives_one_event(void **state)
     runner_stop(f->runner, 1, 0);
     runner_free(f->runner);
     assert_int_equal(f->n_events, 2);
-    const struct offset_port offsets = { f, NULL, NULL };
+    const struct offset_port offsets = { .arg = f };
     f->runner = runner_new(&f->worker, &offsets, on_event, f);
 }
 

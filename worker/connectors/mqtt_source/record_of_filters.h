@@ -18,4 +18,5 @@ bool filters_replace(struct config_list *place, const struct config_list *filter
 /* filters_check_offset tells whether partition and offset (NULL: to be forgotten) are what is
  * recorded: {"session":"<client id>"} and {"filters":["<filter>",...]}. ERR_INVALID with a text.
  * Pure. Thread: any. */
-enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struct error *reterr) MUST_CHECK;
+enum err filters_check_offset(const cJSON *partition, const cJSON *offset,
+                              struct error *reterr) MUST_CHECK;

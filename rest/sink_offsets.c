@@ -15,9 +15,11 @@ static bool is_reset(const struct call *call)
     return strcmp(call->http->method, "DELETE") == 0;
 }
 
-static char *group_of(const struct connector_state *connector)
+/* As its consumers are made: the connector's word, the worker's, or Connect's default. */
+static char *group_of(const struct call *call, const struct connector_state *connector)
 {
     const char *group = kvs_get(&connector->config, "consumer.override.group.id");
+    group = group ? group : kvs_get(&call->env->props, "consumer.group.id");
     return group ? xstrdup(group) : xasprintf("connect-%s", connector->name);
 }
 
@@ -113,7 +115,7 @@ enum err sink_offsets_get(struct call *call, const struct connector_state *conne
     struct group_offsets offsets = { NULL, 0 };
     struct error error = { ERR_OK, "" };
     kvs_init(&props);
-    CLEANUP(free_charp) char *group = group_of(connector);
+    CLEANUP(free_charp) char *group = group_of(call, connector);
     enum err err = admin_props(call, connector, &props, &error);
     err = err ? err : kafka_group_offsets_get(&props, group, call->deadline_ms, &offsets, &error);
     if (err == ERR_OK) {
@@ -142,7 +144,7 @@ enum err sink_offsets_change(struct call *call, const struct connector_state *co
         return ERR_INVALID;
     }
     kvs_init(&props);
-    CLEANUP(free_charp) char *group = group_of(connector);
+    CLEANUP(free_charp) char *group = group_of(call, connector);
     enum err err = admin_props(call, connector, &props, &error);
     if (err == ERR_OK && is_reset(call)) {
         err = kafka_group_delete(&props, group, call->deadline_ms, &error);

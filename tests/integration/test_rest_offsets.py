@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pytest
+from test_sink import Inbox
 
 from lab import wait_until
 
@@ -275,6 +276,44 @@ def test_a_living_member_of_the_group_is_not_overruled(pair, name):
             member.terminate()
     wait_until(lambda: pair.kafka.group(group)["state"] in ("Empty", "Dead"), 20, "it to leave")
     assert pair.rest.patch(path, edit).status == 200
+
+
+def test_a_sink_goes_on_where_its_offsets_say_and_tells_its_topics(pair, name):
+    topic = f"{pair.topic}-sink"
+    pair.kafka.create_topic(topic)
+    config = {
+        "connector.class": "MqttSink",
+        "tasks.max": "1",
+        "topics": topic,
+        "mqtt.server.uri": pair.mosquitto.uri,
+        "mqtt.retained.enabled": "false",
+    }
+    path = f"/connectors/{name}"
+    body = {"name": name, "config": config, "initial_state": "STOPPED"}
+    first, second = pair.workers
+    assert first.post("/connectors", body).status == 201
+    pair.kafka.produce(topic, [(None, f"m{number}") for number in range(6)])
+    inbox = Inbox(pair.mosquitto, topic)
+
+    # Before the first start, after it, and from the beginning: asked of either worker.
+    for worker, call, expected in (
+        (first, lambda: second.patch(f"{path}/offsets", {"offsets": [sink_edit(topic, 0, 4)]}), 4),
+        (second, lambda: first.patch(f"{path}/offsets", {"offsets": [sink_edit(topic, 0, 2)]}), 2),
+        (first, lambda: second.delete(f"{path}/offsets"), 0),
+    ):
+        assert call().status == 200
+        assert worker.put(f"{path}/resume").status == 202
+        assert inbox.payloads(6 - expected) == [f"m{number}" for number in range(expected, 6)]
+        wait_until(
+            lambda: worker.get(f"{path}/offsets").body == {"offsets": [sink_edit(topic, 0, 6)]},
+            20,
+            "the offsets to be committed",
+        )
+        stop(worker, name)
+    for worker in pair.workers:
+        wait_until(
+            lambda: worker.get(f"{path}/topics").body == {name: {"topics": [topic]}}, 10, "topics"
+        )
 
 
 def test_internal_endpoints_and_those_that_are_gone(pair):

@@ -2,6 +2,7 @@
 /* The connector kind and its task: one poll loop over a consumer and a publisher. See README.md. */
 #include "worker/connectors/mqtt_sink/mqtt_sink.h"
 
+#include "worker/active_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_sink/backlog.h"
@@ -323,10 +324,13 @@ static void take_records(struct sink_task *task)
         uint64_t now_us = clock_mono_us();
         for (size_t i = 0; i < n; i++) {
             n_bytes += task->fetched[i].value.length;
+            active_topic_used(
+                active_topics_get(task->context->topics, task->fetched[i].partition->topic));
             take_record(task, &task->fetched[i], now_us);
         }
         metric_add(task->context->metrics, METRIC_RECORDS_IN, 0, n);
         metric_add(task->context->metrics, METRIC_BYTES_IN, 0, n_bytes);
+        active_topics_tell(task->context->topics);
         if (!task->more) {
             return;
         }

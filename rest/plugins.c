@@ -57,8 +57,11 @@ static enum err list_plugins(struct call *call)
     add_connectors(list, CONNECTOR_SINK);
     add_connectors(list, CONNECTOR_SOURCE);
     if (!target_flag(&call->target, "connectorsOnly", true)) {
-        for (size_t i = 0; transform_plugins()[i]; i++) {
-            add_plugin(list, transform_plugins()[i]->class_name, "transformation", KAFKA_VERSION);
+        for (const struct transform_plugin *p = transform_plugins(); p->class_name; p++) {
+            add_plugin(list, p->class_name, "transformation", KAFKA_VERSION);
+        }
+        for (const struct predicate_plugin *p = predicate_plugins(); p->class_name; p++) {
+            add_plugin(list, p->class_name, "predicate", KAFKA_VERSION);
         }
         add_converters(list, false);
         add_converters(list, true);
@@ -86,7 +89,11 @@ static struct found find_plugin(const char *name)
         return (struct found){ &converter->table, NULL, KAFKA_VERSION };
     }
     const struct transform_plugin *transform = transform_find(name);
-    return (struct found){ transform ? &transform->table : NULL, NULL, KAFKA_VERSION };
+    if (transform) {
+        return (struct found){ &transform->kind->table, NULL, KAFKA_VERSION };
+    }
+    const struct predicate_plugin *predicate = predicate_find(name);
+    return (struct found){ predicate ? &predicate->table : NULL, NULL, KAFKA_VERSION };
 }
 
 static bool version_fits(struct call *call, const char *version)

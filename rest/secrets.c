@@ -51,7 +51,7 @@ static const struct config_table *sub_table(const struct kvs *config, const char
     const char *class_name = kvs_get(config, type_key);
     const struct transform_plugin *plugin = class_name ? transform_find(class_name) : NULL;
     *ret_key = key + 11 + alias + (key[11 + alias] == '.');
-    return plugin ? &plugin->table : NULL;
+    return plugin ? &plugin->kind->table : NULL;
 }
 
 static const struct config_def *find_def(const struct kvs *config, const char *key)

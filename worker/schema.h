@@ -64,8 +64,8 @@ struct schema {
     size_t n_fields;
 };
 
-/* Longest chain of schemas inside schemas, and of values inside values. */
-#define SCHEMA_MAX_DEPTH 64
+/* Most fields of a struct: names are looked for one by one. */
+#define SCHEMA_MAX_FIELDS 2000
 
 /* schema_plain returns the constant schema of a type without parts (not array, map, struct). */
 const struct schema *schema_plain(enum schema_type type, bool optional);

@@ -158,22 +158,41 @@ static void add_duplicate_error(const struct validation *v, const char *key,
     buf_fini(&text);
 }
 
-static void check_type(const struct validation *v, const char *group, const char *alias, bool known)
+/* Makes an instance once: what its own keys may have wrong shows then. */
+static enum err try_plugin(const struct validation *v, const char *group, const char *alias,
+                           const char *class_name, struct error *reterr)
+{
+    bool transform = strcmp(group, "transforms") == 0;
+    const struct transform_plugin *plugin = transform ? transform_find(class_name) : NULL;
+    const struct predicate_plugin *predicate = transform ? NULL : predicate_find(class_name);
+    if (!plugin && !predicate) {
+        return error_set(reterr, ERR_NOT_FOUND,
+                         "Invalid value %s for configuration %s.%s.type: Class %s could not be "
+                         "found.",
+                         class_name, group, alias, class_name);
+    }
+    CLEANUP(kvs_fini) struct kvs keys;
+    kvs_init(&keys);
+    plugin_keys(v->config, group, alias, &keys);
+    return plugin ? transform_check(plugin, &keys, reterr)
+                  : predicate_check(predicate, &keys, reterr);
+}
+
+static void check_type(const struct validation *v, const char *group, const char *alias)
 {
     CLEANUP(free_charp) char *key = xasprintf("%s.%s.type", group, alias);
     const char *class_name = kvs_get(v->config, key);
     struct config_value *entry = validate_entry(v, key);
+    struct error error = { ERR_OK, "" };
     if (!class_name) {
         config_value_error(
             entry, "Missing required configuration \"%s\" which has no default value.", key);
-    } else if (!known || !transform_find(class_name)) {
-        config_value_error(entry,
-                           "Invalid value %s for configuration %s: Class %s could not be found.",
-                           class_name, key, class_name);
+    } else if (try_plugin(v, group, alias, class_name, &error) != ERR_OK) {
+        config_value_error(entry, "%s", error.text);
     }
 }
 
-static void check_group(const struct validation *v, const char *group, bool known)
+static void check_group(const struct validation *v, const char *group)
 {
     const char *text = kvs_get(v->config, group);
     struct config_list aliases;
@@ -190,13 +209,13 @@ static void check_group(const struct validation *v, const char *group, bool know
         add_duplicate_error(v, group, &aliases);
     }
     for (size_t i = 0; i < aliases.n_items; i++) {
-        check_type(v, group, aliases.items[i], known);
+        check_type(v, group, aliases.items[i]);
     }
     config_list_fini(&aliases);
 }
 
 void validate_transforms(const struct validation *v)
 {
-    check_group(v, "transforms", true);
-    check_group(v, "predicates", false);
+    check_group(v, "transforms");
+    check_group(v, "predicates");
 }

@@ -197,6 +197,7 @@ public class Golden {
                     transform(test, result);
                 }
             } catch (Exception e) {
+                result.removeAll().put("name", test.get("name").asText());
                 result.put("error", e.getMessage());
             }
             out.append(out.isEmpty() ? "[\n" : ",\n").append(MAPPER.writeValueAsString(result));

@@ -174,6 +174,21 @@ static void check_number(struct config_value *entry, const char *text)
     check_null_range(entry);
 }
 
+/* A list as Java writes it: [a, b]. */
+static char *shown_list(const char *text)
+{
+    struct config_list list;
+    config_list_split(text, &list);
+    struct buf shown;
+    buf_init(&shown);
+    for (size_t i = 0; i < list.n_items; i++) {
+        buf_printf(&shown, "%s%s", i == 0 ? "[" : ", ", list.items[i]);
+    }
+    buf_add_text(&shown, list.n_items == 0 ? "[]" : "]");
+    config_list_fini(&list);
+    return buf_take(&shown);
+}
+
 /* A password is never quoted in an error. */
 static const char *shown_value(const struct config_def *def, const char *text)
 {
@@ -249,7 +264,8 @@ static void check_value(struct config_value *entry, const char *text)
     }
     struct error reason = { ERR_OK, "" };
     if (entry->n_errors == 0 && def->check && def->check(text, &reason) != ERR_OK) {
-        invalid(entry, shown_value(def, text), reason.text);
+        CLEANUP(free_charp) char *list = def->type == CONFIG_LIST ? shown_list(text) : NULL;
+        invalid(entry, list ? list : shown_value(def, text), reason.text);
     }
 }
 

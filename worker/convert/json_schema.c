@@ -67,6 +67,10 @@ static enum err read_fields(struct json_reader *reader, const cJSON *json, struc
         return error_set(reterr, ERR_INVALID,
                          "Struct schema's \"fields\" argument is not an array.");
     }
+    if (cJSON_GetArraySize(fields) > SCHEMA_MAX_FIELDS) {
+        return error_set(reterr, ERR_INVALID, "Struct schema has more than %d fields",
+                         SCHEMA_MAX_FIELDS);
+    }
     schema->fields =
         arena_array(reader->arena, (size_t)cJSON_GetArraySize(fields), sizeof(*schema->fields));
     const cJSON *field = NULL;

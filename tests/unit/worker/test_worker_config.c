@@ -283,14 +283,14 @@ static void test_check_reads_every_server(void **state UNUSED)
         CLEANUP(free_charp) char *list = xasprintf("good:9092,%s", bad[i]);
         CLEANUP(free_charp)
         char *expected = xasprintf(
-            "Invalid value %s for configuration bootstrap.servers: '%s' is not host:port with a "
-            "port from 1 to 65535. Set bootstrap.servers in the properties file, or "
-            "CONNECT_BOOTSTRAP_SERVERS in the environment.",
-            list, bad[i]);
+            "Invalid value [good:9092, %s] for configuration bootstrap.servers: '%s' is not "
+            "host:port with a port from 1 to 65535. Set bootstrap.servers in the properties file, "
+            "or CONNECT_BOOTSTRAP_SERVERS in the environment.",
+            bad[i], bad[i]);
         assert_refused("bootstrap.servers", list, expected);
     }
     assert_refused("bootstrap.servers", "a:1,,b:1",
-                   "Invalid value a:1,,b:1 for configuration bootstrap.servers: '' is not "
+                   "Invalid value [a:1, , b:1] for configuration bootstrap.servers: '' is not "
                    "host:port with a port from 1 to 65535. Set bootstrap.servers in the properties "
                    "file, or CONNECT_BOOTSTRAP_SERVERS in the environment.");
 }

@@ -13,6 +13,7 @@
 
 struct preparer {
     const struct sink_settings *settings;
+    struct metric_scope *metrics;
     struct converter *key_converter;
     struct converter *value_converter;
     struct converter *header_converter;
@@ -40,6 +41,7 @@ enum err preparer_new(const struct task_context *context, const struct sink_sett
     const struct kvs *worker = context->worker_props;
     struct preparer *preparer = xcalloc(1, sizeof(*preparer));
     preparer->settings = settings;
+    preparer->metrics = context->metrics;
     arena_init(&preparer->arena);
     enum err err = converter_open(config, worker, "key.converter", BYTES_CONVERTER,
                                   &preparer->key_converter, reterr);
@@ -197,11 +199,15 @@ enum err preparer_make(struct preparer *preparer, struct sink_item *item, bool *
     if (err != ERR_OK) {
         return err;
     }
-    failure->stage = "TRANSFORMATION";
-    failure->class_name = "transforms";
     err = transform_chain_apply(preparer->transforms, &preparer->record, ret_keep, &failure->error);
-    if (err != ERR_OK || !*ret_keep) {
+    if (err != ERR_OK) {
+        failure->stage = "TRANSFORMATION";
+        failure->class_name = transform_chain_class(preparer->transforms);
         return err;
+    }
+    if (!*ret_keep) {
+        metric_add(preparer->metrics, METRIC_FILTERED, 0, 1);
+        return ERR_OK;
     }
     if (preparer->record.value.type == VALUE_NULL && preparer->settings->skip_tombstones) {
         *ret_keep = false;

@@ -212,11 +212,11 @@ static enum err make_record(struct pipeline *pipeline, const struct mqtt_message
     struct connect_record *typed = &pipeline->typed;
     arena_reset(&pipeline->arena);
     make_typed(pipeline, message, typed);
-    ret_failure->stage = "TRANSFORMATION";
-    ret_failure->class_name = "transforms";
     enum err err =
         transform_chain_apply(pipeline->transforms, typed, ret_keep, &ret_failure->error);
     if (err != ERR_OK || !*ret_keep) {
+        ret_failure->stage = "TRANSFORMATION";
+        ret_failure->class_name = transform_chain_class(pipeline->transforms);
         return err;
     }
     return convert(pipeline, typed, &pipeline->record, ret_failure);
@@ -346,6 +346,7 @@ static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_me
         return handle_bad(pipeline, message, window, &failure, reterr);
     }
     if (!keep) {
+        metric_add(pipeline->context->metrics, METRIC_FILTERED, 0, 1);
         return PIPELINE_SENT;
     }
     err = topic_creation_ensure(pipeline->topics, pipeline->record.topic, pipeline->context->log,

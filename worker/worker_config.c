@@ -8,6 +8,7 @@
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/properties.h"
+#include "worker/convert.h"
 
 #define MAX_FILE     ((size_t)1024 * 1024)
 #define MAX_SHOWN    200
@@ -310,6 +311,20 @@ static enum err check_topics(const struct kvs *props, struct error *reterr)
     return ERR_OK;
 }
 
+/* The keys behind a converter's own belong to its class: an instance tells what is wrong. */
+static enum err check_converters(const struct kvs *props, struct error *reterr)
+{
+    static const char *const keys[] = { "key.converter", "value.converter", "header.converter" };
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < N_ELEMENTS(keys) && err == ERR_OK; i++) {
+        struct converter *converter = NULL;
+        CLEANUP(free_charp) char *class_name = config_text(worker_config_table(), props, keys[i]);
+        err = converter_open(NULL, props, keys[i], class_name, &converter, reterr);
+        converter_close(converter);
+    }
+    return err;
+}
+
 enum err worker_config_check(const struct kvs *props, struct error *reterr)
 {
     struct config_result result;
@@ -322,6 +337,9 @@ enum err worker_config_check(const struct kvs *props, struct error *reterr)
     }
     if (err == ERR_OK) {
         err = check_topics(props, reterr);
+    }
+    if (err == ERR_OK) {
+        err = check_converters(props, reterr);
     }
     if (err == ERR_OK) {
         warn_unknown(props);

@@ -369,12 +369,14 @@ enum err json_write_schema(struct json_writer *writer, const struct schema *sche
         buf_add_text(out, "null");
         return ERR_OK;
     }
-    buf_printf(out, "{\"type\":\"%s\"", type_name(schema->type));
+    buf_add_text(out, "{\"type\":\"");
+    buf_add_text(out, type_name(schema->type));
+    buf_add_char(out, '"');
     enum err err = write_parts(writer, schema, reterr);
     if (err != ERR_OK) {
         return err;
     }
-    buf_printf(out, ",\"optional\":%s", schema->optional ? "true" : "false");
+    buf_add_text(out, schema->optional ? ",\"optional\":true" : ",\"optional\":false");
     write_member(out, "name", schema->name);
     if (schema->has_version) {
         buf_printf(out, ",\"version\":%d", (int)schema->version);

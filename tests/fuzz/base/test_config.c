@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever values come: validation lists each row once, and what it lets pass can be read. */
-#include "tests/fuzz/base/fuzz.h"
+#include "tests/support/fuzz.h"
 #include "tests/support/unit.h"
 #include "worker/base/buf.h"
 #include "worker/base/config_def.h"

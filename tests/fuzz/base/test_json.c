@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever bytes come: JSON is refused with a text, or it is a value that survives printing. */
-#include "tests/fuzz/base/fuzz.h"
+#include "tests/support/fuzz.h"
 #include "tests/support/unit.h"
 #include "worker/base/json.h"
 #include "worker/base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever bytes come: properties are refused with a line number, or are pairs that can be written
  * and read again. */
-#include "tests/fuzz/base/fuzz.h"
+#include "tests/support/fuzz.h"
 #include "tests/support/unit.h"
 #include "worker/base/buf.h"
 #include "worker/base/properties.h"

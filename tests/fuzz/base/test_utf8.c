@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever bytes come: the checker agrees with a decoder that is written another way. */
-#include "tests/fuzz/base/fuzz.h"
+#include "tests/support/fuzz.h"
 #include "tests/support/unit.h"
 #include "worker/base/macros.h"
 #include "worker/base/utf8.h"

@@ -4,6 +4,7 @@
 
 #include "tests/support/unit.h"
 #include "worker/base/macros.h"
+#include "worker/base/mem.h"
 #include "worker/convert.h"
 
 static struct value text_value(enum value_type type, const char *text)
@@ -156,11 +157,110 @@ static void test_bytes_come_back_as_values(void **state)
     converter_close(converter);
 }
 
+/* Reads text as JSON without schemas, or with; the error's text. */
+static enum err read_json(const char *text, size_t length, bool schemas, struct error *error)
+{
+    struct kvs config;
+    struct arena arena;
+    struct value value;
+    struct converter *converter = NULL;
+    kvs_init(&config);
+    arena_init(&arena);
+    kvs_set(&config, "value.converter", "JsonConverter");
+    kvs_set(&config, "value.converter.schemas.enable", schemas ? "true" : "false");
+    assert_int_equal(converter_open(&config, NULL, "value.converter", "", &converter, NULL),
+                     ERR_OK);
+    struct record_bytes bytes = { text, length };
+    enum err err = converter_from_bytes(converter, &bytes, &arena, &value, error);
+    converter_close(converter);
+    arena_fini(&arena);
+    kvs_fini(&config);
+    return err;
+}
+
+static void test_json_that_would_cost_too_much_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\"\xff\"", "\"\\ud800\"", "\"a\\u0000b\"", "1 2", "{\"a\":1,\"a\":2}", "01", "", "nul",
+    };
+    struct error error = { ERR_OK, "" };
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+        error.text[0] = '\0';
+        assert_int_equal(read_json(texts[i], strlen(texts[i]), false, &error), ERR_INVALID);
+        assert_true(error.text[0] != '\0');
+    }
+    struct buf deep;
+    buf_init(&deep);
+    for (int i = 0; i < 100000; i++) {
+        buf_add_char(&deep, '[');
+    }
+    assert_int_equal(read_json(deep.data, deep.length, false, &error), ERR_INVALID);
+    buf_clear(&deep);
+    while (deep.length <= 8U * 1024 * 1024) {
+        buf_add_text(&deep, "                                                                ");
+    }
+    assert_int_equal(read_json(deep.data, deep.length, false, &error), ERR_INVALID);
+    buf_fini(&deep);
+}
+
+static void test_json_schema_with_too_many_fields_is_refused(void **state)
+{
+    (void)state;
+    struct buf text;
+    struct error error = { ERR_OK, "" };
+    buf_init(&text);
+    buf_add_text(&text, "{\"schema\":{\"type\":\"struct\",\"fields\":[");
+    for (int i = 0; i <= SCHEMA_MAX_FIELDS; i++) {
+        buf_printf(&text, "%s{\"field\":\"f%d\",\"type\":\"int8\",\"optional\":true}",
+                   i == 0 ? "" : ",", i);
+    }
+    buf_add_text(&text, "]},\"payload\":{}}");
+    assert_int_equal(read_json(text.data, text.length, true, &error), ERR_INVALID);
+    assert_non_null(strstr(error.text, "more than 2000 fields"));
+    buf_fini(&text);
+}
+
+static void test_numbers_that_do_not_fit_their_type_are_refused(void **state)
+{
+    (void)state;
+    static const char *const payloads[] = { "300", "-129", "1.5", "\"1\"", "1e400", "true" };
+    for (size_t i = 0; i < N_ELEMENTS(payloads); i++) {
+        CLEANUP(free_charp)
+        char *text = xasprintf("{\"schema\":{\"type\":\"int8\"},\"payload\":%s}", payloads[i]);
+        struct error error = { ERR_OK, "" };
+        assert_int_equal(read_json(text, strlen(text), true, &error), ERR_INVALID);
+        assert_non_null(strstr(error.text, "INT8"));
+    }
+}
+
+static void test_bytes_and_text_pass_through_without_a_copy(void **state)
+{
+    (void)state;
+    static const char *const classes[] = { "ByteArrayConverter", "StringConverter" };
+    for (size_t i = 0; i < N_ELEMENTS(classes); i++) {
+        struct converter *converter = open_class(classes[i]);
+        const char *text = "payload";
+        struct value value = value_bytes(text, 7);
+        struct record_bytes bytes;
+        struct buf out;
+        buf_init(&out);
+        assert_int_equal(converter_to_bytes(converter, &value, &out, &bytes, NULL), ERR_OK);
+        assert_ptr_equal(bytes.data, text);
+        assert_null(out.data);
+        converter_close(converter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_are_written_as_connect_writes_them),
         cmocka_unit_test(test_strings_and_numbers_are_text),
+        cmocka_unit_test(test_json_that_would_cost_too_much_is_refused),
+        cmocka_unit_test(test_json_schema_with_too_many_fields_is_refused),
+        cmocka_unit_test(test_numbers_that_do_not_fit_their_type_are_refused),
+        cmocka_unit_test(test_bytes_and_text_pass_through_without_a_copy),
         cmocka_unit_test(test_byte_arrays_are_taken_as_they_are),
         cmocka_unit_test(test_byte_array_converter_refuses_numbers_in_connects_words),
         cmocka_unit_test(test_the_connectors_class_wins_then_the_workers_then_the_fallback),

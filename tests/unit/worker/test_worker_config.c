@@ -295,6 +295,27 @@ static void test_check_reads_every_server(void **state UNUSED)
                    "file, or CONNECT_BOOTSTRAP_SERVERS in the environment.");
 }
 
+static void test_check_tries_the_converters_with_their_keys(void **state UNUSED)
+{
+    enum err err = ERR_OK;
+    struct error error;
+    static const char *const good[] = { "value.converter", "JsonConverter",
+                                        "value.converter.schemas.enable", "false", NULL };
+    free(checked(good, &err, &error));
+    assert_int_equal(err, ERR_OK);
+    static const char *const bad[] = { "value.converter", "JsonConverter",
+                                       "value.converter.schemas.enable", "perhaps", NULL };
+    free(checked(bad, &err, &error));
+    assert_int_equal(err, ERR_INVALID);
+    assert_string_equal(error.text,
+                        "value.converter: Invalid value perhaps for configuration schemas.enable: "
+                        "Expected value to be either true or false");
+    static const char *const wrong[] = { "key.converter", "SimpleHeaderConverter", NULL };
+    free(checked(wrong, &err, &error));
+    assert_int_equal(err, ERR_INVALID);
+    assert_non_null(strstr(error.text, "does not implement the Converter interface"));
+}
+
 static void test_check_keeps_the_mend_behind_a_long_value(void **state UNUSED)
 {
     char value[5001];
@@ -428,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_check_refuses_one_topic_for_two_purposes),
         cmocka_unit_test(test_check_refuses_heartbeats_beyond_a_third_of_the_session),
         cmocka_unit_test(test_check_reads_every_server),
+        cmocka_unit_test(test_check_tries_the_converters_with_their_keys),
         cmocka_unit_test(test_check_keeps_the_mend_behind_a_long_value),
         cmocka_unit_test(test_check_never_shows_a_secret),
         cmocka_unit_test(test_check_warns_of_each_unknown_key_once),

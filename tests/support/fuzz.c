@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Corpus replay and mutation. See fuzz.h. */
-#include "tests/fuzz/base/fuzz.h"
+#include "tests/support/fuzz.h"
 
 #include <dirent.h>
 

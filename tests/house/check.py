@@ -20,6 +20,7 @@ ROOMS = {
     "worker/base": (),
     "worker/kafka": ("worker/record.h", "worker/convert.h"),
     "worker/mqtt": ("worker/record.h",),
+    "worker/providers": (),
     "worker/convert": ("worker/",),
     "worker/transform": ("worker/",),
 }

@@ -17,6 +17,14 @@ void buf_fini(struct buf *buf)
     buf_init(buf);
 }
 
+void buf_wipe(struct buf *buf)
+{
+    if (buf->data) {
+        explicit_bzero(buf->data, buf->size);
+    }
+    buf_fini(buf);
+}
+
 void buf_clear(struct buf *buf)
 {
     buf->length = 0;

@@ -17,6 +17,9 @@ struct buf {
 /* buf_init makes an empty buffer; buf_fini releases it. */
 void buf_init(struct buf *buf);
 void buf_fini(struct buf *buf);
+/* buf_wipe is buf_fini for secrets: the content is overwritten first. It cannot reach what an
+ * earlier growth left behind, so reserve the size before adding. */
+void buf_wipe(struct buf *buf);
 /* buf_clear empties it and keeps the memory. */
 void buf_clear(struct buf *buf);
 /* buf_reserve makes room for `more` bytes behind the content and returns the place. */

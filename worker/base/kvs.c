@@ -13,7 +13,7 @@ void kvs_fini(struct kvs *kvs)
 {
     for (size_t i = 0; i < kvs->n_items; i++) {
         free(kvs->items[i].key);
-        free(kvs->items[i].value);
+        secret_free(kvs->items[i].value);
     }
     free(kvs->items);
     kvs_init(kvs);
@@ -34,7 +34,7 @@ void kvs_set(struct kvs *kvs, const char *key, const char *value)
     char *copy = value ? xstrdup(value) : NULL;
     struct kv *kv = find(kvs, key);
     if (kv) {
-        free(kv->value);
+        secret_free(kv->value);
         kv->value = copy;
         return;
     }
@@ -63,7 +63,7 @@ void kvs_remove(struct kvs *kvs, const char *key)
         return;
     }
     free(kv->key);
-    free(kv->value);
+    secret_free(kv->value);
     size_t after = kvs->n_items - (size_t)(kv - kvs->items) - 1;
     memmove(kv, kv + 1, after * sizeof(*kv));
     kvs->n_items--;

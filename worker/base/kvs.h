@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ordered map of strings, as connector configs and property files are: keeps the order of
- * insertion, a key at most once; a value may be NULL (JSON null). Thread: the owner's.
+ * insertion, a key at most once; a value may be NULL (JSON null). Values may be secrets: they are
+ * overwritten before they are freed. Thread: the owner's.
  */
 #pragma once
 

@@ -20,6 +20,7 @@ enum lock_rank {
     LOCK_RANK_QUEUE,
     LOCK_RANK_METRICS,
     LOCK_RANK_LOG,
+    LOCK_RANK_SECRETS,
 };
 
 #ifdef __clang__

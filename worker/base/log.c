@@ -10,6 +10,8 @@
 #include "worker/base/buf.h"
 #include "worker/base/clock.h"
 #include "worker/base/loggers.h"
+#include "worker/base/mem.h"
+#include "worker/base/redact.h"
 #include "worker/base/utf8.h"
 
 #define MAX_MESSAGE 8192
@@ -158,6 +160,8 @@ void log_write(enum log_level level, const struct log_ctx *ctx, const char *even
     va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    CLEANUP(free_charp) char *redacted = redact_log(message);
+    const char *shown = redacted ? redacted : message;
     char when[40];
     clock_format_iso(clock_wall_ms(), when, sizeof(when));
     struct buf line;
@@ -169,7 +173,7 @@ void log_write(enum log_level level, const struct log_ctx *ctx, const char *even
         if (ctx) {
             add_json_pairs(&line, ctx->text);
         }
-        add_json_pairs(&line, message);
+        add_json_pairs(&line, shown);
         buf_add_text(&line, "}\n");
         line.data[0] = '{'; /* in place of the first comma */
     } else {
@@ -178,14 +182,17 @@ void log_write(enum log_level level, const struct log_ctx *ctx, const char *even
             buf_add_char(&line, ' ');
             add_escaped(&line, ctx->text, strlen(ctx->text), false);
         }
-        if (message[0]) {
+        if (shown[0]) {
             buf_add_char(&line, ' ');
-            add_escaped(&line, message, strlen(message), false);
+            add_escaped(&line, shown, strlen(shown), false);
         }
         buf_add_char(&line, '\n');
     }
     write_line(&line);
     buf_fini(&line);
+    if (redacted) {
+        explicit_bzero(message, sizeof(message));
+    }
 }
 
 bool log_limit_pass(struct log_limit *limit, uint64_t interval_ms, unsigned *ret_suppressed)

@@ -2,9 +2,9 @@
 /*
  * Log: one line per event on stderr: time, level, stable event id, key=value pairs. The format is
  * text or JSON. Control characters in values are escaped, so that nothing from outside can forge
- * a line. Callers never pass secrets. Each line belongs to a logger, by the folder of the source
- * file, and is written when that logger's level says so (loggers.h). Thread: any; no lock is held
- * while writing.
+ * a line. Callers never pass secrets; what is published in redact.h is taken out of every line all
+ * the same. Each line belongs to a logger, by the folder of the source file, and is written when
+ * that logger's level says so (loggers.h). Thread: any; no lock is held while writing.
  */
 #pragma once
 

@@ -61,3 +61,17 @@ void free_charp(char **place)
     free(*place);
     *place = NULL;
 }
+
+void secret_free(char *text)
+{
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        free(text);
+    }
+}
+
+void secret_freep(char **place)
+{
+    secret_free(*place);
+    *place = NULL;
+}

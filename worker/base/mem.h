@@ -20,5 +20,9 @@ void *xmemdup(const void *bytes, size_t length);
 /* xasprintf returns an owned formatted string. Thread: any. */
 char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* secret_free overwrites a text before it frees it; NULL is fine. */
+void secret_free(char *text);
 /* free_charp is for CLEANUP(free_charp) char *x. */
 void free_charp(char **place);
+/* secret_freep is the same for texts that are to be overwritten first. */
+void secret_freep(char **place);

@@ -3,6 +3,7 @@
  * The leader's duty to expand connectors into task configs, and the frame of its other duties.
  * What it remembers (failures, what was tried) is only its own: a new leader tries again.
  */
+#include <limits.h>
 #include <strings.h>
 
 #include "coordinator/core_private.h"
@@ -171,6 +172,9 @@ static bool expand_due(struct lead *lead, const struct connector_state *connecto
 static long tasks_max(const struct connector_state *connector)
 {
     const char *text = kvs_get(&connector->config, "tasks.max");
+    if (text && strstr(text, "${")) {
+        return LONG_MAX; /* a placeholder: who made the set knows the number and keeps to it */
+    }
     long n = text ? strtol(text, NULL, 10) : 1;
     return n > 0 ? n : 1;
 }

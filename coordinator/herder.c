@@ -467,6 +467,8 @@ struct herder *herder_start(const struct herder_options *options)
     herder->claimed = xcalloc((size_t)options->settings->n_slots, sizeof(*herder->claimed));
     herder->rival_deadline_ms = UINT64_MAX;
     herder->wake_ms = UINT64_MAX;
+    struct error error;
+    ASSERT(providers_new(&options->settings->props, &herder->providers, &error) == ERR_OK);
     make_core(herder);
     struct offset_port offsets;
     herder_offset_port(herder, &offsets);
@@ -531,6 +533,7 @@ void herder_free(struct herder *herder)
     }
     herder_stop(herder);
     core_free(herder->core);
+    providers_free(herder->providers);
     snapshot_unref(herder->snapshot);
     membership_fini(&herder->membership);
     herder_op_free(herder->revocation);

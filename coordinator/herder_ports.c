@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the core and the runner need of the outside, and the way of ops into the herder's queue. */
 #include "coordinator/changes.h"
+#include "coordinator/expand.h"
 #include "coordinator/herder_private.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -208,50 +209,12 @@ enum err herder_write(struct herder *herder, struct out_records *records)
 
 /* ---- the core's port; herder's thread ---- */
 
-/* Connect names the class of a task in its config: "x.FooConnector" runs "x.FooTask". */
-static char *task_class(const struct connector_plugin *plugin)
-{
-    static const char ending[] = "Connector";
-    const char *name = plugin->class_names[0];
-    size_t length = strlen(name);
-    size_t cut = sizeof(ending) - 1;
-    if (length > cut && strcmp(name + length - cut, ending) == 0) {
-        length -= cut;
-    }
-    return xasprintf("%.*sTask", (int)length, name);
-}
-
 static enum err port_task_configs(void *arg, const struct connector_state *connector,
                                   struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
 {
-    struct herder *herder = arg;
-    const char *class_name = kvs_get(&connector->config, "connector.class");
-    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
-    if (!plugin) {
-        return error_set(reterr, ERR_NOT_FOUND,
-                         "Failed to find any class that implements Connector and which name "
-                         "matches %s",
-                         class_name ? class_name : "");
-    }
-    struct connector_facts facts = {
-        .name = connector->name,
-        .group_id = herder->options.settings->group_id,
-    };
-    struct kvs *before = xcalloc(connector->n_tasks + 1, sizeof(*before));
-    for (size_t i = 0; i < connector->n_tasks; i++) {
-        before[i] = connector->tasks[i].config; /* a view: not to be released here */
-    }
-    enum err err = plugin->task_configs(&facts, &connector->config, before, connector->n_tasks,
-                                        ret_configs, ret_n, reterr);
-    free(before);
-    if (err != ERR_OK) {
-        return err;
-    }
-    CLEANUP(free_charp) char *class_of_tasks = task_class(plugin);
-    for (size_t i = 0; i < *ret_n; i++) {
-        kvs_set(&(*ret_configs)[i], "task.class", class_of_tasks);
-    }
-    return ERR_OK;
+    const struct herder *herder = arg;
+    return expand_task_configs(herder->providers, herder->options.settings->group_id, connector,
+                               ret_configs, ret_n, reterr);
 }
 
 static const char *port_version(void *arg UNUSED, const char *class_name)

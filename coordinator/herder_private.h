@@ -18,6 +18,7 @@
 #include "worker/base/queue.h"
 #include "worker/base/ref.h"
 #include "worker/base/thread.h"
+#include "worker/providers/providers.h"
 #include "worker/runner.h"
 
 enum herder_op_kind {
@@ -96,6 +97,7 @@ struct herder {
     uint64_t next_ticket; /* the group's thread's */
 
     struct core *core;
+    struct providers *providers; /* of configs; immutable */
     struct runner *runner;
     struct leader_writer *writer;
     struct snapshot *snapshot; /* the one that the core has */

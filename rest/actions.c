@@ -4,6 +4,23 @@
 #include "rest/resources.h"
 #include "rest/views.h"
 
+/* As Connect, a restart of the connector alone tells when its config cannot be resolved; the leader
+ * has found the same, and shows the connector as FAILED. */
+static void answer_restarted(struct call *call, const struct connector_state *connector)
+{
+    struct resolution resolution;
+    struct error error = { ERR_OK, "" };
+    if (connector && providers_resolve(call->env->providers, &connector->config, &resolution,
+                                       &error) != ERR_OK) {
+        answer_error(call, 500, "%s", error.text);
+        return;
+    }
+    if (connector) {
+        resolution_fini(&resolution);
+    }
+    answer_empty(call, 204);
+}
+
 static enum err restart_connector(struct call *call)
 {
     struct view_restart plan = {
@@ -28,7 +45,7 @@ static enum err restart_connector(struct call *call)
             answer_error(call, 404, "Status for connector %s not found", call->name);
         }
     } else if (err == ERR_OK) {
-        answer_empty(call, 204);
+        answer_restarted(call, before);
     }
     connector_state_unref(before);
     return err;

@@ -15,7 +15,7 @@ static enum err get_config(struct call *call)
     if (!connector) {
         answer_not_found(call);
     } else {
-        answer_json(call, 200, view_config(connector));
+        answer_json(call, 200, view_config(connector, call->env->masking));
     }
     return ERR_OK;
 }
@@ -42,7 +42,7 @@ static enum err put(struct call *call, const struct kvs *config,
         answer_location(call, call->name);
     }
     answer_json(call, reply.created ? 201 : 200,
-                view_info(&changed, reply.created ? NULL : stored));
+                view_info(&changed, reply.created ? NULL : stored, call->env->masking));
     return ERR_OK;
 }
 

@@ -20,7 +20,8 @@ static cJSON *expand(const struct call *call, const struct connector_state *conn
             cJSON_HasObjectItem(entry, pair->value)) {
             continue;
         }
-        cJSON *part = status ? view_status(connector, NULL) : view_info(connector, connector);
+        cJSON *part = status ? view_status(connector, NULL)
+                             : view_info(connector, connector, call->env->masking);
         if (!part) {
             cJSON_Delete(entry);
             return NULL;
@@ -84,7 +85,7 @@ static enum err create_connector(struct call *call)
         .config = call->config,
     };
     answer_location(call, call->name);
-    answer_json(call, 201, view_info(&created, NULL));
+    answer_json(call, 201, view_info(&created, NULL, call->env->masking));
     return ERR_OK;
 }
 
@@ -94,7 +95,7 @@ static enum err get_connector(struct call *call)
     if (!connector) {
         answer_not_found(call);
     } else {
-        answer_json(call, 200, view_info(connector, connector));
+        answer_json(call, 200, view_info(connector, connector, call->env->masking));
     }
     return ERR_OK;
 }

@@ -11,6 +11,9 @@ void env_init(struct env *env, const struct kvs *props)
                              (uint64_t)worker_config_int(props, "rest.request.timeout.ms") };
     kvs_init(&env->props);
     kvs_copy(&env->props, props);
+    env->masking = worker_config_bool(props, "rest.config.masking");
+    struct error error;
+    ASSERT(providers_new(props, &env->providers, &error) == ERR_OK);
     atomic_init(&env->cluster, NULL);
     atomic_init(&env->stopping, false);
     lock_init(&env->lock, LOCK_RANK_REST);
@@ -21,6 +24,7 @@ void env_fini(struct env *env)
 {
     cond_fini(&env->stopped);
     lock_fini(&env->lock);
+    providers_free(env->providers);
     kvs_fini(&env->props);
 }
 

@@ -13,6 +13,7 @@
 #include "coordinator/cluster.h"
 #include "worker/base/kvs.h"
 #include "worker/base/lock.h"
+#include "worker/providers/providers.h"
 
 /* Where routes with ROUTE_ADMIN are served, as admin.listeners says: not set, empty, or set. */
 enum admin_mode {
@@ -27,13 +28,15 @@ struct env {
     _Atomic(struct cluster *) cluster; /* NULL until rest_set_cluster */
     char url[320];                     /* advertised */
     uint64_t request_timeout_ms;
+    struct providers *providers; /* immutable */
+    bool masking;                /* rest.config.masking */
     atomic_bool stopping;
     struct lock lock; /* with `stopped`: only to wait for the end */
     struct cond stopped;
 };
 
-/* env_init prepares an environment in the caller's storage; props is copied. env_fini releases it
- * when no request runs any more. */
+/* env_init prepares an environment in the caller's storage; props, checked before, is copied.
+ * env_fini releases it when no request runs any more. */
 void env_init(struct env *env, const struct kvs *props);
 void env_fini(struct env *env);
 /* env_stop ends all waits. Thread: main. */

@@ -21,7 +21,7 @@ static enum err get_tasks(struct call *call)
     if (!connector) {
         answer_not_found(call);
     } else {
-        answer_json(call, 200, view_tasks(connector));
+        answer_json(call, 200, view_tasks(connector, call->env->masking));
     }
     return ERR_OK;
 }

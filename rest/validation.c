@@ -2,6 +2,7 @@
 /* Validation on behalf of requests. See validation.h. */
 #include "rest/validation.h"
 
+#include "rest/hide.h"
 #include "rest/secrets.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
@@ -30,12 +31,28 @@ static void answer_no_class(struct call *call, const struct kvs *config)
     buf_init(&map);
     for (size_t i = 0; i < config->n_items; i++) {
         const struct kv *kv = &config->items[i];
-        const char *value = kv->value ? kv->value : "null";
-        buf_printf(&map, "%s%s=%s", i == 0 ? "" : ", ", kv->key,
-                   kv->value && secret_key(config, kv->key) ? SECRET_MASK : value);
+        bool secret = kv->value && secret_key(config, kv->key);
+        CLEANUP(free_charp) char *value = secrets_mask_uris(kv->value ? kv->value : "null");
+        buf_printf(&map, "%s%s=%s", i == 0 ? "" : ", ", kv->key, secret ? SECRET_MASK : value);
     }
     answer_error(call, 400, "Connector config {%s} contains no connector type", buf_text(&map));
     buf_fini(&map);
+}
+
+/* Where a value names other things it is not looked up: said here, because it would fail later. */
+static void refuse_placeholders(const struct providers *providers, const struct kvs *config,
+                                struct config_result *result)
+{
+    for (size_t i = 0; i < config->n_items; i++) {
+        const struct kv *item = &config->items[i];
+        if (strcmp(item->key, "name") != 0 && !providers_takes(item->key) &&
+            providers_refers(providers, item->value)) {
+            config_value_error(config_result_add(result, item->key, NULL, item->value),
+                               "Invalid value %s for configuration %s: placeholders of config "
+                               "providers are not resolved here, write the value itself",
+                               item->value, item->key);
+        }
+    }
 }
 
 enum err validation_run(struct call *call, const struct kvs *config, struct config_result *result)
@@ -44,12 +61,23 @@ enum err validation_run(struct call *call, const struct kvs *config, struct conf
         answer_no_class(call, config);
         return ERR_INVALID;
     }
+    const struct providers *providers = call->env->providers;
     struct error error = { ERR_OK, "" };
-    enum err err = connector_validate(&call->env->props, config, result, &error);
+    struct resolution resolution;
+    enum err err = providers_resolve(providers, config, &resolution, &error);
+    if (err != ERR_OK) {
+        answer_error(call, err == ERR_INVALID ? 400 : err_http(err), "%s", error.text);
+        return err;
+    }
+    err = connector_validate(&call->env->props, &resolution.config, result, &error);
     if (err != ERR_OK) {
         bool input = err == ERR_NOT_FOUND || err == ERR_INVALID;
         answer_error(call, input ? 400 : err_http(err), "%s", error.text);
+    } else {
+        refuse_placeholders(providers, config, result);
+        hide_result(config, &resolution, result);
     }
+    resolution_fini(&resolution);
     return err;
 }
 

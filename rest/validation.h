@@ -12,7 +12,8 @@
  * answered with 400: ERR_INVALID. */
 enum err validation_name(struct call *call);
 /* validation_run validates config into result (initialised). A missing or unknown class is answered
- * with 400 and gives an error; errors of single keys do not: they are in result. */
+ * with 400 and gives an error, a file that a config provider cannot read with 500; errors of single
+ * keys do not: they are in result, which shows neither secrets nor what placeholders stand for. */
 enum err validation_run(struct call *call, const struct kvs *config, struct config_result *result);
 /* validation_pass validates config as a create or update needs it: ERR_OK, or 400 with the list of
  * what is wrong is answered. lost_mask: key whose mask stands for no stored value, or NULL. */

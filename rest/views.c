@@ -19,9 +19,16 @@ const char *view_type(const struct connector_state *connector)
     return plugin ? connector_type_name(plugin->type) : "unknown";
 }
 
-cJSON *view_config(const struct connector_state *connector)
+/* A config as it is stored, or with its secrets masked. */
+static cJSON *config_view(const struct kvs *config, const struct connector_state *connector,
+                          bool masked)
 {
-    cJSON *config = secrets_mask(&connector->config, &connector->config);
+    return masked ? secrets_mask(config, &connector->config) : secrets_plain(config);
+}
+
+cJSON *view_config(const struct connector_state *connector, bool masked)
+{
+    cJSON *config = config_view(&connector->config, connector, masked);
     if (!kvs_get(&connector->config, "name")) {
         cJSON_DeleteItemFromObjectCaseSensitive(config, "name");
         (void)cJSON_AddStringToObject(config, "name", connector->name);
@@ -37,11 +44,12 @@ static cJSON *task_id(const struct connector_state *connector, size_t task)
     return id;
 }
 
-cJSON *view_info(const struct connector_state *connector, const struct connector_state *tasks)
+cJSON *view_info(const struct connector_state *connector, const struct connector_state *tasks,
+                 bool masked)
 {
     cJSON *info = cJSON_CreateObject();
     (void)cJSON_AddStringToObject(info, "name", connector->name);
-    (void)cJSON_AddItemToObject(info, "config", view_config(connector));
+    (void)cJSON_AddItemToObject(info, "config", view_config(connector, masked));
     cJSON *list = cJSON_AddArrayToObject(info, "tasks");
     for (size_t i = 0; tasks && i < tasks->n_tasks; i++) {
         (void)cJSON_AddItemToArray(list, task_id(tasks, i));
@@ -50,14 +58,14 @@ cJSON *view_info(const struct connector_state *connector, const struct connector
     return info;
 }
 
-cJSON *view_tasks(const struct connector_state *connector)
+cJSON *view_tasks(const struct connector_state *connector, bool masked)
 {
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < connector->n_tasks; i++) {
         cJSON *task = cJSON_CreateObject();
         (void)cJSON_AddItemToObject(task, "id", task_id(connector, i));
         (void)cJSON_AddItemToObject(task, "config",
-                                    secrets_mask(&connector->tasks[i].config, &connector->config));
+                                    config_view(&connector->tasks[i].config, connector, masked));
         (void)cJSON_AddItemToArray(list, task);
     }
     return list;

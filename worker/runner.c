@@ -9,12 +9,14 @@
 #include "worker/base/thread.h"
 #include "worker/connector.h"
 #include "worker/task.h"
+#include "worker/task_inputs.h"
 
 /* Retirements are tried again until they succeed; their failures are written this often at most. */
 #define RETIRE_LOG_MS 30000
 
 struct runner {
     struct kvs worker_props;
+    struct providers *providers;
     struct task_host host;
     struct list tasks;
     struct list retirements;
@@ -39,8 +41,11 @@ struct runner *runner_new(const struct kvs *worker_props, const struct offset_po
     struct runner *runner = xcalloc(1, sizeof(*runner));
     kvs_init(&runner->worker_props);
     kvs_copy(&runner->worker_props, worker_props);
+    struct error error;
+    ASSERT(providers_new(worker_props, &runner->providers, &error) == ERR_OK);
     runner->host = (struct task_host){
         .worker_props = &runner->worker_props,
+        .providers = runner->providers,
         .offsets = *offsets,
         .on_event = on_event,
         .arg = arg,
@@ -91,6 +96,7 @@ void runner_free(struct runner *runner)
         list_remove(item);
         retirement_free(CONTAINER_OF(item, struct retirement, link));
     }
+    providers_free(runner->providers);
     kvs_fini(&runner->worker_props);
     free(runner);
 }
@@ -161,9 +167,21 @@ static enum err retire(struct retirement *retirement, struct error *reterr)
     if (!plugin || !plugin->retire) {
         return ERR_OK;
     }
+    struct task_inputs inputs;
+    if (task_inputs_open(retirement->host->providers, &retirement->config, retirement->task_configs,
+                         retirement->n_task_configs, &inputs, reterr) != ERR_OK) {
+        return ERR_UNAVAILABLE; /* the file may come back */
+    }
+    struct kvs *tasks = xcalloc(inputs.n_tasks, sizeof(*tasks));
+    for (size_t i = 0; i < inputs.n_tasks; i++) {
+        tasks[i] = inputs.tasks[i].config; /* a view: not to be released here */
+    }
     struct connector_facts facts = { retirement->connector, retirement->group_id };
-    return plugin->retire(&facts, &retirement->config, retirement->task_configs,
-                          retirement->n_task_configs, reterr);
+    enum err err = plugin->retire(&facts, &inputs.connector.config, tasks, inputs.n_tasks, reterr);
+    free(tasks);
+    task_inputs_redact(&inputs, reterr);
+    task_inputs_close(&inputs);
+    return err;
 }
 
 static void *retire_main(void *arg)

@@ -55,7 +55,7 @@ struct offset_port {
     const atomic_ulong *topic_removals;
 };
 
-/* runner_new makes a runner; worker_props is copied. */
+/* runner_new makes a runner; worker_props, which worker_config_check has passed, is copied. */
 struct runner *runner_new(const struct kvs *worker_props, const struct offset_port *offsets,
                           runner_event_fn *on_event, void *arg);
 /* runner_free joins every thread; all tasks must have been asked to stop. */

@@ -14,6 +14,7 @@
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
 #include "worker/connector.h"
+#include "worker/task_inputs.h"
 
 struct task_control {
     atomic_int wanted;            /* enum task_wanted; owner -> task */
@@ -172,7 +173,8 @@ void task_offset_put(struct task_control *control, const char *partition, const 
 }
 
 /* The plug-in's part: make, run, free. */
-static enum task_end run_plugin(struct task *task, struct error *reterr)
+static enum task_end run_plugin(struct task *task, const struct task_inputs *inputs,
+                                struct error *reterr)
 {
     const char *class_name = kvs_get(&task->connector_config, "connector.class");
     const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
@@ -184,8 +186,8 @@ static enum task_end run_plugin(struct task *task, struct error *reterr)
     struct task_context context = {
         .connector = task->connector,
         .task = task->number,
-        .connector_config = &task->connector_config,
-        .task_config = &task->task_config,
+        .connector_config = &inputs->connector.config,
+        .task_config = &inputs->tasks[0].config,
         .worker_props = task->host->worker_props,
         .log = &task->log,
         .metrics = task->metrics,
@@ -199,6 +201,21 @@ static enum task_end run_plugin(struct task *task, struct error *reterr)
     }
     enum task_end end = plugin->task_run(state, reterr);
     plugin->task_free(state);
+    return end;
+}
+
+/* Runs the plug-in with resolved configs. What it says in the end names no secret. */
+static enum task_end run_resolved(struct task *task, struct error *reterr)
+{
+    struct task_inputs inputs;
+    enum err err = task_inputs_open(task->host->providers, &task->connector_config,
+                                    &task->task_config, 1, &inputs, reterr);
+    if (err != ERR_OK) {
+        return TASK_END_FAILED;
+    }
+    enum task_end end = run_plugin(task, &inputs, reterr);
+    task_inputs_redact(&inputs, reterr);
+    task_inputs_close(&inputs);
     return end;
 }
 
@@ -219,7 +236,7 @@ static void *task_main(void *arg)
 {
     struct task *task = arg;
     struct error error = { ERR_OK, "" };
-    enum task_end end = run_plugin(task, &error);
+    enum task_end end = run_resolved(task, &error);
     if (end == TASK_END_FAILED) {
         (void)set_state(task, TASK_STATE_FAILED, "error");
         log_error(&task->log, "TASK-FAILED", "error=\"%s\"", error.text);

@@ -25,11 +25,13 @@ enum task_state {
     TASK_STATE_N
 };
 
+struct providers;
 struct task;
 
 /* What a task needs from its runner; outlives the task. */
 struct task_host {
     const struct kvs *worker_props;
+    const struct providers *providers;
     struct offset_port offsets;
     runner_event_fn *on_event;
     void *arg;

@@ -7,6 +7,7 @@
 
 #include "worker/base/mem.h"
 #include "worker/convert.h"
+#include "worker/secrets.h"
 #include "worker/transform.h"
 
 #define CONFIG_VALUE_LIMIT 262144
@@ -14,24 +15,6 @@
 struct config_value *validate_entry(const struct validation *v, const char *key)
 {
     return config_result_add(v->result, key, NULL, kvs_get(v->config, key));
-}
-
-/* Whether a key's value must not be shown: by its definition, else by what its name says. */
-static bool is_secret(const char *key)
-{
-    for (size_t i = 0; connector_plugins()[i]; i++) {
-        const struct config_def *def = config_find(&connector_plugins()[i]->table, key);
-        if (def && def->type == CONFIG_PASSWORD) {
-            return true;
-        }
-    }
-    static const char *const words[] = { "password", "secret", "token", "jaas", "credential" };
-    for (size_t i = 0; i < N_ELEMENTS(words); i++) {
-        if (strcasestr(key, words[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static enum err missing_class(const struct kvs *config, struct error *reterr)
@@ -42,7 +25,7 @@ static enum err missing_class(const struct kvs *config, struct error *reterr)
     for (size_t i = 0; i < config->n_items; i++) {
         const char *value = config->items[i].value ? config->items[i].value : "null";
         buf_printf(&text, "%s%s=%s", i == 0 ? "" : ", ", config->items[i].key,
-                   is_secret(config->items[i].key) ? "[hidden]" : value);
+                   secret_key(config, config->items[i].key) ? SECRET_MASK : value);
     }
     enum err err =
         error_set(reterr, ERR_INVALID, "Connector config %.900s} contains no connector type",

@@ -9,6 +9,8 @@
 #include "worker/base/mem.h"
 #include "worker/base/properties.h"
 #include "worker/convert.h"
+#include "worker/providers/providers.h"
+#include "worker/secrets.h"
 
 #define MAX_FILE     ((size_t)1024 * 1024)
 #define MAX_SHOWN    200
@@ -17,10 +19,21 @@
 
 /* Families of keys that are handed on or belong to a converter or topic. */
 static const char *const prefixes[] = {
-    "producer.",        "consumer.",         "admin.",          "key.converter.",
-    "value.converter.", "header.converter.", "config.storage.", "status.storage.",
-    "offset.storage.",  "claims.storage.",   "sasl.",           "ssl.",
-    "metrics.",         "listeners.https.",
+    "producer.",
+    "consumer.",
+    "admin.",
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "config.storage.",
+    "status.storage.",
+    "offset.storage.",
+    "claims.storage.",
+    "sasl.",
+    "ssl.",
+    "metrics.",
+    "listeners.https.",
+    "config.providers.",
 };
 
 /* Variables that the well-known images set for themselves, not for the worker. */
@@ -146,12 +159,48 @@ static void fill_topics(struct kvs *props)
     }
 }
 
+static void warn_unresolved(const struct providers *providers, const struct kvs *props)
+{
+    for (size_t i = 0; i < props->n_items; i++) {
+        const struct kv *item = &props->items[i];
+        if (providers_takes(item->key) && providers_refers(providers, item->value)) {
+            log_warn(NULL, "CONFIG-PLACEHOLDER",
+                     "key=\"%s\" reason=\"its placeholder stands for nothing and is taken as it is "
+                     "written\"",
+                     item->key);
+        }
+    }
+}
+
+/* Replaces placeholders by what they stand for, and keeps the secrets out of the log for good. */
+static enum err resolve(struct kvs *props, struct error *reterr)
+{
+    CLEANUP(providers_freep) struct providers *providers = NULL;
+    struct resolution resolution;
+    enum err err = providers_new(props, &providers, reterr);
+    err = err ? err : providers_resolve(providers, props, &resolution, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    kvs_copy(props, &resolution.config);
+    if (resolution.n_missing > 0) {
+        warn_unresolved(providers, props);
+    }
+    secrets_collect(props, props, &resolution.secrets);
+    redact_publish(&resolution.secrets);
+    resolution_fini(&resolution);
+    return ERR_OK;
+}
+
 enum err worker_config_load(const char *path, char *const *environ_list, struct kvs *ret_props,
                             struct error *reterr)
 {
     enum err err = path ? load_file(path, ret_props, reterr) : ERR_OK;
     if (err == ERR_OK) {
         load_environment(environ_list, ret_props);
+        err = resolve(ret_props, reterr);
+    }
+    if (err == ERR_OK) {
         fill_topics(ret_props);
     }
     return err;
@@ -338,6 +387,7 @@ enum err worker_config_check(const struct kvs *props, struct error *reterr)
     if (err == ERR_OK) {
         err = check_topics(props, reterr);
     }
+    err = err ? err : providers_check(props, reterr);
     if (err == ERR_OK) {
         err = check_converters(props, reterr);
     }

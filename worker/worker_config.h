@@ -18,8 +18,9 @@ const struct config_table *worker_config_table(void);
 /* worker_config_load reads a Java properties file (at most 1 MiB) and then the environment:
  * CONNECT_GROUP_ID sets group.id; two underscores stand for "_", three for "-", as the Confluent
  * images do. environ_list is NULL-terminated, as environ(7). ret_props (initialised) gets the
- * values as given, with the topic names that follow from group.id filled in. Errors: ERR_IO naming
- * the file, ERR_INVALID naming key, value and mend. */
+ * values as given, with placeholders of config providers resolved and the topic names that follow
+ * from group.id filled in; secrets among them are kept out of the log from then on. Errors: ERR_IO
+ * naming the file, ERR_INVALID naming key, value and mend. */
 enum err worker_config_load(const char *path, char *const *environ_list, struct kvs *ret_props,
                             struct error *reterr) MUST_CHECK;
 /* worker_config_check validates the properties: the first wrong key gives ERR_INVALID and a line

@@ -201,6 +201,29 @@ static const struct config_def rows[] = {
                  "Longest time that a REST request waits for the cluster."),
     MILLISECONDS("rest.idle.timeout.ms", "30000", 1000, 600000,
                  "A REST connection on which nothing happens is closed after this time."),
+    { .name = "rest.config.masking",
+      .type = CONFIG_BOOLEAN,
+      .default_value = "true",
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc =
+          "`false` shows secrets of connector configs as they are stored, for tools that compare "
+          "what they wrote with what they read. Placeholders of config providers are never "
+          "resolved, and traces and logs stay masked." },
+    { .name = "config.providers",
+      .type = CONFIG_LIST,
+      .default_value = "",
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc =
+          "Names of config providers, for instance `file,dir,env`: `${file:/path:key}`, "
+          "`${dir:/path:file}` and `${env:NAME}` in connector configs and in this file stand for "
+          "what they find. Each has a class, "
+          "`config.providers.<name>.class`=`FileConfigProvider`, `DirectoryConfigProvider` or "
+          "`EnvVarConfigProvider`, and limits that should be set: "
+          "`config.providers.<name>.param.allowed.paths` (a list of folders or files) and "
+          "`config.providers.<name>.param.allowlist.pattern` (an expression that the whole name "
+          "of a variable matches)." },
     { .name = "rest.max.connections",
       .type = CONFIG_INT,
       .default_value = "256",

@@ -392,14 +392,34 @@ static enum err fake_retire(const struct connector_facts *facts UNUSED,
     return ERR_OK;
 }
 
+static const char *const fake_names[] = { "x.FakeConnector", NULL };
+static const struct connector_plugin fake_plugin = {
+    .class_names = fake_names,
+    .version = "1.2.3",
+    .task_configs = fake_task_configs,
+    .retire = fake_retire,
+};
+static const struct connector_plugin *const fake_plugins[] = { &fake_plugin, NULL };
+
 const struct connector_plugin *connector_find(const char *class_name)
 {
-    static const char *const names[] = { "x.FakeConnector", NULL };
-    static const struct connector_plugin plugin = {
-        .class_names = names,
-        .version = "1.2.3",
-        .task_configs = fake_task_configs,
-        .retire = fake_retire,
-    };
-    return strcmp(class_name, "Fake") == 0 ? &plugin : NULL;
+    return strcmp(class_name, "Fake") == 0 ? &fake_plugin : NULL;
+}
+
+const struct connector_plugin *const *connector_plugins(void)
+{
+    return fake_plugins;
+}
+
+const char *connector_type_name(enum connector_type type UNUSED)
+{
+    return "source";
+}
+
+void connector_configs_free(struct kvs *configs, size_t n_configs)
+{
+    for (size_t i = 0; i < n_configs; i++) {
+        kvs_fini(&configs[i]);
+    }
+    free(configs);
 }

@@ -57,6 +57,10 @@ void redactions_add(struct redactions *set, const char *secret, const char *show
     if (length == 0 || has(set, secret, length)) {
         return;
     }
+    if (set->n_items == REDACT_MAX) {
+        set->overflow = true;
+        return;
+    }
     if (set->n_items == set->size) {
         set->size = set->size ? set->size * 2 : 8;
         set->items = xrealloc(set->items, set->size * sizeof(*set->items));
@@ -129,6 +133,9 @@ static bool replace(const struct redaction *items, size_t n_items, const char *t
 
 char *redactions_apply(const struct redactions *set, const char *text)
 {
+    if (set->overflow) {
+        return xstrdup(SECRET_MASK);
+    }
     struct buf out;
     buf_init(&out);
     buf_add_text(&out, "");

@@ -12,6 +12,8 @@
 #define SECRET_MASK "[hidden]"
 /* Shorter texts would be found everywhere; they are replaced as whole words only. */
 #define REDACT_MIN 4
+/* No real config has more secrets; of a set that has more, whole texts are masked. */
+#define REDACT_MAX 1024
 
 struct redaction {
     char *secret;
@@ -24,6 +26,7 @@ struct redactions {
     struct redaction *items;
     size_t n_items;
     size_t size;
+    bool overflow; /* more than REDACT_MAX were added */
 };
 
 /* redactions_init makes an empty set; redactions_fini overwrites and releases it. */

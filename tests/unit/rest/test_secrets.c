@@ -97,8 +97,9 @@ static void test_texts_are_redacted(void **state UNUSED)
     fill(&config, TEST_SOURCE);
     kvs_set(&config, "x.token", "opensesame2");
     kvs_set(&config, "y.token", "abc");
-    CLEANUP(free_charp) char *text = secrets_redact("a opensesame2 b opensesame, u abc", &config);
-    assert_string_equal(text, "a [hidden] b [hidden], u abc");
+    CLEANUP(free_charp)
+    char *text = secrets_redact("a opensesame2 b opensesame, u abc abcd", &config);
+    assert_string_equal(text, "a [hidden] b [hidden], u [hidden] abcd");
     CLEANUP(free_charp) char *nothing = secrets_redact("", &config);
     assert_string_equal(nothing, "");
     kvs_fini(&config);

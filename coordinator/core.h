@@ -101,7 +101,8 @@ enum core_task_event {
     CORE_TASK_RUNNING,
     CORE_TASK_PAUSED,
     CORE_TASK_FAILED,
-    CORE_TASK_STOPPED
+    CORE_TASK_STOPPED,
+    CORE_TASK_CHANGED /* what its configs refer to is new: it is restarted, also if it failed */
 };
 void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event event,
                   const char *trace);

@@ -60,6 +60,7 @@ struct own_task {
     int slot;                          /* that it was last wanted in */
     bool paused;                       /* last asked for */
     bool restarting;                   /* by a request: RESTARTING is shown until it runs */
+    bool stale;                        /* what its configs refer to is new */
     bool release;                      /* failed, and ACTION_STOP_TASK is still to be asked for */
     struct connector_state *from;      /* what it was started with */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */

@@ -112,6 +112,9 @@ void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event 
                   const char *trace)
 {
     struct own_task *own = incarnation ? find_incarnation(core, incarnation) : NULL;
+    if (own && event == CORE_TASK_CHANGED) {
+        own->stale = true;
+    }
     if (!own || !own_has_thread(own)) {
         return;
     }
@@ -123,6 +126,8 @@ void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event 
             own_set_state(own, event == CORE_TASK_RUNNING ? OWN_RUNNING : OWN_PAUSED);
             own->restarting = false;
         }
+        break;
+    case CORE_TASK_CHANGED:
         break;
     case CORE_TASK_FAILED:
     case CORE_TASK_STOPPED:
@@ -248,6 +253,7 @@ static void start(struct core *core, struct own_task *own, uint64_t now_ms, stru
     }
     own_set_state(own, OWN_STARTING);
     own->incarnation = ++core->last_incarnation;
+    own->stale = false;
     end_wait(own);
     own->paused = own->now->target == TARGET_PAUSED;
     /* A start from scratch does what every earlier request asked for. */
@@ -274,7 +280,7 @@ static void stop(struct own_task *own, bool restarting, struct decisions *out)
 
 static void keep_running(struct own_task *own, struct decisions *out)
 {
-    bool asked = restart_asked(own);
+    bool asked = restart_asked(own) || own->stale;
     if (asked || config_changed(own)) {
         stop(own, asked, out);
         return;
@@ -292,7 +298,7 @@ static void step_wanted(struct core *core, struct own_task *own, uint64_t now_ms
                         struct decisions *out)
 {
     if (own->state == OWN_FAILED) {
-        bool asked = restart_asked(own);
+        bool asked = restart_asked(own) || own->stale;
         if (asked || config_changed(own)) {
             own->restarting = asked;
             own_set_state(own, OWN_IDLE);

@@ -146,6 +146,9 @@ static void on_task(struct herder *herder, const struct herder_op *op)
     case TASK_EVENT_FAILED:
         core_on_task(herder->core, event->incarnation, CORE_TASK_FAILED, event->trace);
         break;
+    case TASK_EVENT_CHANGED:
+        core_on_task(herder->core, event->incarnation, CORE_TASK_CHANGED, NULL);
+        break;
     case RETIRE_EVENT_DONE:
         core_on_retired(herder->core, event->incarnation, event->err);
         break;

@@ -8,6 +8,7 @@
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
 #include "worker/connector.h"
+#include "worker/providers/watch.h"
 #include "worker/task.h"
 #include "worker/task_inputs.h"
 
@@ -35,6 +36,14 @@ struct retirement {
     atomic_bool ended;
 };
 
+/* On the watch's thread. */
+static void on_values_changed(void *arg, uint64_t incarnation)
+{
+    const struct runner *runner = arg;
+    struct task_event event = { .kind = TASK_EVENT_CHANGED, .incarnation = incarnation };
+    runner->host.on_event(runner->host.arg, &event);
+}
+
 struct runner *runner_new(const struct kvs *worker_props, const struct offset_port *offsets,
                           runner_event_fn *on_event, void *arg)
 {
@@ -46,6 +55,7 @@ struct runner *runner_new(const struct kvs *worker_props, const struct offset_po
     runner->host = (struct task_host){
         .worker_props = &runner->worker_props,
         .providers = runner->providers,
+        .watch = watch_new(runner->providers, on_values_changed, runner),
         .offsets = *offsets,
         .on_event = on_event,
         .arg = arg,
@@ -96,6 +106,7 @@ void runner_free(struct runner *runner)
         list_remove(item);
         retirement_free(CONTAINER_OF(item, struct retirement, link));
     }
+    watch_free(runner->host.watch);
     providers_free(runner->providers);
     kvs_fini(&runner->worker_props);
     free(runner);

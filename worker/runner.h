@@ -20,6 +20,7 @@ enum task_event_kind {
     TASK_EVENT_PAUSED,
     TASK_EVENT_STOPPED, /* the last event of an incarnation, also after FAILED once stopped */
     TASK_EVENT_FAILED,  /* trace says why; the thread has ended, runner_stop frees what is left */
+    TASK_EVENT_CHANGED, /* a value behind a placeholder of its configs is new: restart it */
     RETIRE_EVENT_DONE,  /* retirement: err ERR_OK, or why it has to be tried again */
 };
 

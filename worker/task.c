@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
 #include "worker/connector.h"
+#include "worker/providers/watch.h"
 #include "worker/task_inputs.h"
 
 struct task_control {
@@ -204,6 +206,20 @@ static enum task_end run_plugin(struct task *task, const struct task_inputs *inp
     return end;
 }
 
+/* config.action.reload=restart: the task is to have new values when they come. */
+static void watch_inputs(const struct task *task, const struct task_inputs *inputs)
+{
+    CLEANUP(free_charp)
+    char *action = config_text(connector_common_table(CONNECTOR_SOURCE), &inputs->connector.config,
+                               "config.action.reload");
+    if (strcasecmp(action, "none") != 0) {
+        struct watch *watch = task->host->watch;
+        watch_add(watch, task->incarnation, task->log.text, &task->connector_config,
+                  &inputs->connector);
+        watch_add(watch, task->incarnation, task->log.text, &task->task_config, &inputs->tasks[0]);
+    }
+}
+
 /* Runs the plug-in with resolved configs. What it says in the end names no secret. */
 static enum task_end run_resolved(struct task *task, struct error *reterr)
 {
@@ -213,6 +229,7 @@ static enum task_end run_resolved(struct task *task, struct error *reterr)
     if (err != ERR_OK) {
         return TASK_END_FAILED;
     }
+    watch_inputs(task, &inputs);
     enum task_end end = run_plugin(task, &inputs, reterr);
     task_inputs_redact(&inputs, reterr);
     task_inputs_close(&inputs);
@@ -324,6 +341,7 @@ void task_free(struct task *task)
         return;
     }
     thread_join(&task->thread);
+    watch_remove(task->host->watch, task->incarnation);
     count_state(task, task->state, -1);
     metrics_task_drop(task->metrics);
     active_topics_free(task->topics);

@@ -27,11 +27,13 @@ enum task_state {
 
 struct providers;
 struct task;
+struct watch;
 
 /* What a task needs from its runner; outlives the task. */
 struct task_host {
     const struct kvs *worker_props;
     const struct providers *providers;
+    struct watch *watch; /* of the files behind placeholders */
     struct offset_port offsets;
     runner_event_fn *on_event;
     void *arg;

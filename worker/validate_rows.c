@@ -138,7 +138,8 @@ static const char *const boundaries[] = { "poll", "interval", "connector", NULL 
       .order = 14, \
       .width = CONFIG_WIDTH_MEDIUM, \
       .display_name = "Reload Action", \
-      .doc = "What to do when a value that a config provider supplied changes." }, \
+      .doc = "`restart` restarts the tasks when a file behind a placeholder of a config provider " \
+             "has new values; `none` leaves them with the old ones." }, \
     { .name = "errors.retry.timeout", \
       .type = CONFIG_LONG, \
       .default_value = "0", \

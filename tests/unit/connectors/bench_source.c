@@ -27,6 +27,7 @@ static void on_event(void *arg, const struct task_event *event)
     case TASK_EVENT_STOPPED:
         atomic_fetch_add(&f->stopped, 1);
         break;
+    case TASK_EVENT_CHANGED:
     case RETIRE_EVENT_DONE:
         break;
     }

@@ -181,12 +181,18 @@ static const char *uri_password(const char *text, size_t *ret_length)
     return colon + 1;
 }
 
-/* The next password of a URI in text, NULL if there is none. */
+static bool is_placeholder(const char *text, size_t length)
+{
+    CLEANUP(free_charp) char *value = xstrndup(text, length);
+    return secret_placeholder(value);
+}
+
+/* The next password of a URI in text that is no placeholder, NULL if there is none. */
 static const char *next_uri_password(const char *text, size_t *ret_length)
 {
     for (const char *p = strstr(text, "://"); p; p = strstr(p + 3, "://")) {
         const char *password = uri_password(p + 3, ret_length);
-        if (password) {
+        if (password && !is_placeholder(password, *ret_length)) {
             return password;
         }
     }

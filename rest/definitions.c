@@ -47,13 +47,12 @@ static const char *worker_default(const struct config_value *value, const struct
 
 static cJSON *value_view(const struct config_value *value, const struct kvs *config)
 {
-    bool secret = (value->def && value->def->type == CONFIG_PASSWORD) ||
-                  secret_key(config, value->name);
+    bool secret =
+        (value->def && value->def->type == CONFIG_PASSWORD) || secret_key(config, value->name);
     CLEANUP(free_charp) char *shown = value->value ? secrets_mask_uris(value->value) : NULL;
     cJSON *view = cJSON_CreateObject();
     (void)cJSON_AddStringToObject(view, "name", value->name);
-    (void)cJSON_AddItemToObject(view, "value",
-                                text_or_null(shown && secret ? SECRET_MASK : shown));
+    (void)cJSON_AddItemToObject(view, "value", text_or_null(shown && secret ? SECRET_MASK : shown));
     cJSON *recommended = cJSON_AddArrayToObject(view, "recommended_values");
     for (size_t i = 0; i < value->n_recommended; i++) {
         (void)cJSON_AddItemToArray(recommended, cJSON_CreateString(value->recommended[i]));

@@ -124,8 +124,8 @@ static enum err plan_offsets(struct plan *plan, struct error *reterr)
         return error_set(reterr, ERR_CONFLICT, "connector %s does not rest", request->name);
     }
     for (size_t i = 0; i < request->offsets->n_items; i++) {
-        const struct kv *kv = &request->offsets->items[i];
-        record_offset_by_key(plan->records, kv->key, kv->value);
+        const struct source_offset *edit = &request->offsets->items[i];
+        record_offset_by_key(plan->records, edit->key, edit->value);
     }
     return ERR_OK;
 }
@@ -196,7 +196,11 @@ struct cluster_request *cluster_request_copy(const struct cluster_request *reque
     *copy = *request;
     copy->name = xstrdup(request->name);
     copy->config = copy_kvs(request->config);
-    copy->offsets = copy_kvs(request->offsets);
+    if (request->offsets) {
+        struct source_offsets *offsets = xcalloc(1, sizeof(*offsets));
+        source_offsets_copy(offsets, request->offsets);
+        copy->offsets = offsets;
+    }
     return copy;
 }
 
@@ -207,6 +211,10 @@ void cluster_request_free(struct cluster_request *request)
     }
     free((void *)(uintptr_t)request->name);
     free_kvs(request->config);
-    free_kvs(request->offsets);
+    struct source_offsets *offsets = (struct source_offsets *)(uintptr_t)request->offsets;
+    if (offsets) {
+        source_offsets_fini(offsets);
+        free(offsets);
+    }
     free(request);
 }

@@ -87,7 +87,7 @@ struct cluster_request {
     enum cluster_change change;
     const char *name;
     const struct kvs *config;
-    const struct kvs *offsets; /* keys and values of records of the offset topic; NULL removes */
+    const struct source_offsets *offsets; /* edits */
     enum target_state target;
     bool has_target;   /* CHANGE_CREATE: initial_state was given */
     int64_t if_offset; /* CHANGE_PUT_CONFIG: only if config_offset is still this; -1: any */

@@ -10,6 +10,7 @@ static void source_offset_fini(struct source_offset *offset)
 {
     free(offset->key);
     free(offset->partition);
+    free(offset->canonical);
     free(offset->value);
 }
 
@@ -21,8 +22,7 @@ static void source_offset_free(struct source_offset *offset)
     }
 }
 
-/* The owned text that all texts of one partition have in common; NULL: no JSON object. */
-static char *canonical(const char *partition)
+char *source_partition_canonical(const char *partition)
 {
     CLEANUP(json_delete) cJSON *object = NULL;
     if (json_parse(partition, strlen(partition), &object, NULL) != ERR_OK ||
@@ -33,22 +33,14 @@ static char *canonical(const char *partition)
     return json_print_exact(object);
 }
 
-char *source_offset_key(const char *connector, const char *partition)
+char *source_offset_key(const char *connector, const char *canonical)
 {
-    CLEANUP(free_charp) char *sorted = canonical(partition);
     CLEANUP(json_delete) cJSON *array = cJSON_CreateArray();
     (void)cJSON_AddItemToArray(array, cJSON_CreateString(connector));
-    cJSON *item = cJSON_CreateRaw(sorted ? sorted : "{}");
+    cJSON *item = cJSON_CreateRaw(canonical);
     ASSERT(item != NULL);
     (void)cJSON_AddItemToArray(array, item);
     return json_print(array);
-}
-
-bool source_partition_same(const char *a, const char *b)
-{
-    CLEANUP(free_charp) char *one = canonical(a);
-    CLEANUP(free_charp) char *other = canonical(b);
-    return one && other && strcmp(one, other) == 0;
 }
 
 void offsets_free(struct map *connectors)
@@ -129,6 +121,7 @@ bool fold_offset(struct config_state *state, const char *key, const struct log_r
     *offset = (struct source_offset){
         .key = xstrdup(key),
         .partition = TAKE(text),
+        .canonical = xstrdup(sorted),
         .value = xstrndup(record->value, record->value_length),
     };
     source_offset_free(map_set(partitions_of(state, connector), sorted, offset));
@@ -138,7 +131,7 @@ bool fold_offset(struct config_state *state, const char *key, const struct log_r
 const char *config_state_offset(const struct config_state *state, const char *connector,
                                 const char *partition)
 {
-    CLEANUP(free_charp) char *sorted = canonical(partition);
+    CLEANUP(free_charp) char *sorted = source_partition_canonical(partition);
     const struct map *partitions = map_get(&state->offsets, connector);
     const struct source_offset *offset = partitions && sorted ? map_get(partitions, sorted) : NULL;
     return offset ? offset->value : NULL;
@@ -146,28 +139,57 @@ const char *config_state_offset(const struct config_state *state, const char *co
 
 static int compare(const void *a, const void *b)
 {
-    return strcmp(((const struct source_offset *)a)->partition,
-                  ((const struct source_offset *)b)->partition);
+    return strcmp(((const struct source_offset *)a)->canonical,
+                  ((const struct source_offset *)b)->canonical);
+}
+
+static char *copy_text(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static void add(struct source_offsets *offsets, const struct source_offset *offset)
+{
+    if (offsets->n_items == offsets->size) {
+        offsets->size = offsets->size ? offsets->size * 2 : 16;
+        offsets->items = xrealloc(offsets->items, offsets->size * sizeof(*offsets->items));
+    }
+    offsets->items[offsets->n_items++] = (struct source_offset){
+        .key = copy_text(offset->key),
+        .partition = copy_text(offset->partition),
+        .canonical = copy_text(offset->canonical),
+        .value = copy_text(offset->value),
+    };
 }
 
 void config_state_offsets(const struct config_state *state, const char *connector,
                           struct source_offsets *ret_offsets)
 {
     const struct map *partitions = map_get(&state->offsets, connector);
-    *ret_offsets = (struct source_offsets){ NULL, 0 };
+    *ret_offsets = (struct source_offsets){ .items = NULL };
     if (!partitions) {
         return;
     }
-    ret_offsets->items = xcalloc(partitions->n_entries + 1, sizeof(*ret_offsets->items));
     MAP_FOREACH(partitions, item) {
-        const struct source_offset *offset = item->value;
-        ret_offsets->items[ret_offsets->n_items++] = (struct source_offset){
-            .key = xstrdup(offset->key),
-            .partition = xstrdup(offset->partition),
-            .value = xstrdup(offset->value),
-        };
+        add(ret_offsets, item->value);
     }
     qsort(ret_offsets->items, ret_offsets->n_items, sizeof(*ret_offsets->items), compare);
+}
+
+void source_offsets_edit(struct source_offsets *edits, const char *key, const char *value)
+{
+    const struct source_offset edit = {
+        .key = (char *)(uintptr_t)key,
+        .value = (char *)(uintptr_t)value,
+    };
+    add(edits, &edit);
+}
+
+void source_offsets_copy(struct source_offsets *to, const struct source_offsets *from)
+{
+    for (size_t i = 0; i < from->n_items; i++) {
+        add(to, &from->items[i]);
+    }
 }
 
 void source_offsets_fini(struct source_offsets *offsets)
@@ -176,16 +198,14 @@ void source_offsets_fini(struct source_offsets *offsets)
         source_offset_fini(&offsets->items[i]);
     }
     free(offsets->items);
-    *offsets = (struct source_offsets){ NULL, 0 };
+    *offsets = (struct source_offsets){ .items = NULL };
 }
 
 const struct source_offset *source_offsets_find(const struct source_offsets *offsets,
-                                                const char *partition)
+                                                const char *canonical)
 {
-    for (size_t i = 0; i < offsets->n_items; i++) {
-        if (source_partition_same(offsets->items[i].partition, partition)) {
-            return &offsets->items[i];
-        }
-    }
-    return NULL;
+    const struct source_offset wanted = { .canonical = (char *)(uintptr_t)canonical };
+    return offsets->n_items > 0 ? bsearch(&wanted, offsets->items, offsets->n_items,
+                                          sizeof(*offsets->items), compare)
+                                : NULL;
 }

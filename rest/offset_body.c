@@ -4,6 +4,7 @@
 
 #include "rest/body.h"
 #include "worker/base/json.h"
+#include "worker/base/map.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
 #include "worker/kafka/producer.h"
@@ -79,6 +80,12 @@ enum err offset_body_check(struct call *call)
                      "Partitions / offsets need to be provided for an alter offsets request");
         return ERR_INVALID;
     }
+    int n = cJSON_GetArraySize(offsets);
+    if (n > OFFSET_BODY_MAX) {
+        answer_error(call, 400, "'offsets' has %d entries: send at most %d at once", n,
+                     OFFSET_BODY_MAX);
+        return ERR_INVALID;
+    }
     const cJSON *entry = NULL;
     cJSON_ArrayForEach(entry, offsets)
     {
@@ -96,7 +103,7 @@ static const cJSON *part_of(const cJSON *entry, const char *name)
     return cJSON_IsNull(part) ? NULL : part;
 }
 
-static const cJSON *first_entry(const struct call *call)
+static cJSON *first_entry(const struct call *call)
 {
     return cJSON_GetObjectItemCaseSensitive(call->json, "offsets")->child;
 }
@@ -130,43 +137,47 @@ static enum err check_source(const struct connector_plugin *plugin, const cJSON 
     return err ? err : check_primitive(offset, reterr);
 }
 
+/* The last entry of each partition, by its canonical text; entries without a partition are not in
+ * it. */
+static void last_entries(const struct call *call, struct map *ret_entries)
+{
+    map_init(ret_entries);
+    for (cJSON *entry = first_entry(call); entry; entry = entry->next) {
+        const cJSON *partition = part_of(entry, "partition");
+        CLEANUP(free_charp) char *text = partition ? json_print_exact(partition) : NULL;
+        CLEANUP(free_charp) char *canonical = text ? source_partition_canonical(text) : NULL;
+        if (canonical) {
+            (void)map_set(ret_entries, canonical, entry);
+        }
+    }
+}
+
 enum err offset_body_source(const struct call *call, const struct connector_plugin *plugin,
-                            const struct source_offsets *known, struct kvs *ret_edits,
+                            const struct source_offsets *known, struct source_offsets *ret_edits,
                             struct error *reterr)
 {
-    for (const cJSON *entry = first_entry(call); entry; entry = entry->next) {
-        const cJSON *partition = part_of(entry, "partition");
-        const cJSON *offset = part_of(entry, "offset");
-        enum err err = check_source(plugin, partition, offset, reterr);
-        if (err != ERR_OK) {
-            return err;
-        }
-        CLEANUP(free_charp) char *text = json_print_exact(partition);
-        CLEANUP(free_charp) char *value = offset ? json_print_exact(offset) : NULL;
-        CLEANUP(free_charp) char *made = source_offset_key(call->name, text);
-        const struct source_offset *stored = source_offsets_find(known, text);
-        kvs_set(ret_edits, stored ? stored->key : made, value);
+    enum err err = ERR_OK;
+    for (const cJSON *entry = first_entry(call); entry && err == ERR_OK; entry = entry->next) {
+        err = check_source(plugin, part_of(entry, "partition"), part_of(entry, "offset"), reterr);
     }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct map entries;
+    last_entries(call, &entries);
+    MAP_FOREACH(&entries, item) {
+        const cJSON *offset = part_of(item->value, "offset");
+        const struct source_offset *stored = source_offsets_find(known, item->key);
+        CLEANUP(free_charp) char *key = source_offset_key(call->name, item->key);
+        CLEANUP(free_charp) char *value = offset ? json_print_exact(offset) : NULL;
+        source_offsets_edit(ret_edits, stored ? stored->key : key, value);
+    }
+    map_fini(&entries);
     return ERR_OK;
 }
 
-/* The last entry of the body that speaks of the partition. */
-static const cJSON *last_entry(const struct call *call, const char *partition)
+static bool entry_shown(const struct source_offset *stored, const cJSON *wanted)
 {
-    const cJSON *last = NULL;
-    for (const cJSON *entry = first_entry(call); entry; entry = entry->next) {
-        CLEANUP(free_charp) char *text = json_print_exact(part_of(entry, "partition"));
-        last = source_partition_same(text, partition) ? entry : last;
-    }
-    return last;
-}
-
-static bool entry_shown(const struct call *call, const struct source_offsets *known,
-                        const cJSON *entry)
-{
-    CLEANUP(free_charp) char *partition = json_print_exact(part_of(entry, "partition"));
-    const cJSON *wanted = part_of(last_entry(call, partition), "offset");
-    const struct source_offset *stored = source_offsets_find(known, partition);
     if (!wanted || !stored) {
         return !wanted && !stored;
     }
@@ -177,12 +188,15 @@ static bool entry_shown(const struct call *call, const struct source_offsets *kn
 
 bool offset_body_shown(const struct call *call, const struct source_offsets *known)
 {
-    for (const cJSON *entry = first_entry(call); entry; entry = entry->next) {
-        if (part_of(entry, "partition") && !entry_shown(call, known, entry)) {
-            return false;
-        }
+    struct map entries;
+    bool shown = true;
+    last_entries(call, &entries);
+    MAP_FOREACH(&entries, item) {
+        shown = shown &&
+                entry_shown(source_offsets_find(known, item->key), part_of(item->value, "offset"));
     }
-    return true;
+    map_fini(&entries);
+    return shown;
 }
 
 /* ---- sinks ---- */

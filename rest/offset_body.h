@@ -9,16 +9,19 @@
 #include "worker/base/err.h"
 #include "worker/kafka/group_offsets.h"
 
+/* Most entries of one request. */
+#define OFFSET_BODY_MAX 4096
+
 /* offset_body_check reads the body into call->json and checks its shape: {"offsets":[{"partition":
  * object or null, "offset": object or null}]}. Errors: ERR_INVALID, answered. */
 enum err offset_body_check(struct call *call);
 
 /* offset_body_source reads edits of a source: `known` are the offsets that are stored, whose keys
- * are used again; ret_edits (initialised) gets keys and values of records. ret_edits is changed
- * also when it fails. Errors: ERR_INVALID with a text for the client. */
+ * are used again; of several entries for one partition the last one counts. ret_edits (zeroed) is
+ * changed also when it fails. Errors: ERR_INVALID with a text for the client. */
 struct connector_plugin;
 enum err offset_body_source(const struct call *call, const struct connector_plugin *plugin,
-                            const struct source_offsets *known, struct kvs *ret_edits,
+                            const struct source_offsets *known, struct source_offsets *ret_edits,
                             struct error *reterr) MUST_CHECK;
 /* offset_body_sink reads edits of a sink, in Connect's words; ret_edits (initialised) is changed
  * also when it fails. */

@@ -107,7 +107,7 @@ static enum err await_rest(struct call *call)
     return err;
 }
 
-static enum err write_source(struct call *call, const struct kvs *edits)
+static enum err write_source(struct call *call, const struct source_offsets *edits)
 {
     struct cluster_request request = {
         .change = CHANGE_OFFSETS,
@@ -124,13 +124,12 @@ static enum err change_source(struct call *call, const struct connector_state *c
 {
     bool reset = strcmp(call->http->method, "DELETE") == 0;
     struct source_offsets known;
-    struct kvs edits;
+    struct source_offsets edits = { .items = NULL };
     struct error error = { ERR_OK, "" };
     enum err err = ERR_OK;
-    kvs_init(&edits);
     cluster_offsets(call->cluster, call->name, &known);
     for (size_t i = 0; reset && i < known.n_items; i++) {
-        kvs_set(&edits, known.items[i].key, NULL);
+        source_offsets_edit(&edits, known.items[i].key, NULL);
     }
     if (!reset) {
         err = offset_body_source(call, plugin_of(connector), &known, &edits, &error);
@@ -147,7 +146,7 @@ static enum err change_source(struct call *call, const struct connector_state *c
                                      "in the system that the connector uses.");
     }
     source_offsets_fini(&known);
-    kvs_fini(&edits);
+    source_offsets_fini(&edits);
     return err;
 }
 

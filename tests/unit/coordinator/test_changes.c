@@ -272,11 +272,10 @@ static void set_status(struct fixture *fixture, int task, enum run_state state)
 static void test_offsets_change_only_when_stopped_and_at_rest(void **state UNUSED)
 {
     struct fixture fixture;
-    struct kvs offsets;
+    struct source_offsets offsets = { .items = NULL };
     setup(&fixture);
-    kvs_init(&offsets);
-    kvs_set(&offsets, "[\"a\",{\"p\":1}]", "{\"o\":1}");
-    kvs_set(&offsets, "[\"a\",{\"p\":2}]", NULL);
+    source_offsets_edit(&offsets, "[\"a\",{\"p\":1}]", "{\"o\":1}");
+    source_offsets_edit(&offsets, "[\"a\",{\"p\":2}]", NULL);
     struct cluster_request change = { .change = CHANGE_OFFSETS, .name = "a", .offsets = &offsets };
     create(&fixture, "MqttSource");
     commit_tasks(&fixture);
@@ -301,7 +300,7 @@ static void test_offsets_change_only_when_stopped_and_at_rest(void **state UNUSE
     assert_string_equal(fixture.records.items[0].key, "[\"a\",{\"p\":1}]");
     assert_string_equal(fixture.records.items[0].value, "{\"o\":1}");
     assert_null(fixture.records.items[1].value);
-    kvs_fini(&offsets);
+    source_offsets_fini(&offsets);
     teardown(&fixture);
 }
 
@@ -311,15 +310,18 @@ static void test_request_copy_does_not_depend_on_the_original(void **state UNUSE
     struct kvs config;
     kvs_init(&config);
     kvs_set(&config, "k", "v");
-    struct cluster_request request = {
-        .change = CHANGE_CREATE, .name = name, .config = &config, .offsets = &config
-    };
+    struct source_offsets offsets = { .items = NULL };
+    source_offsets_edit(&offsets, "k", "v");
+    struct cluster_request request = { .change = CHANGE_CREATE, .name = name };
+    request.config = &config;
+    request.offsets = &offsets;
     struct cluster_request *copy = cluster_request_copy(&request);
     name[0] = 'x';
     kvs_fini(&config);
+    source_offsets_fini(&offsets);
     assert_string_equal(copy->name, "abc");
     assert_string_equal(kvs_get(copy->config, "k"), "v");
-    assert_string_equal(kvs_get(copy->offsets, "k"), "v");
+    assert_string_equal(copy->offsets->items[0].value, "v");
     cluster_request_free(copy);
 }
 

@@ -56,29 +56,50 @@ static void test_order_of_members_makes_no_other_partition(void **state)
     fold(*state, foreign, "{\"pos\":1}");
     struct source_offsets offsets;
     config_state_offsets(*state, "a", &offsets);
-    const struct source_offset *found = source_offsets_find(&offsets, "{\"b\": null, \"z\": 1}");
+    const struct source_offset *found = source_offsets_find(&offsets, "{\"b\":null,\"z\":1}");
     assert_non_null(found);
     assert_string_equal(found->key, foreign);
     assert_string_equal(found->partition, "{\"z\":1,\"b\":null}");
     assert_null(source_offsets_find(&offsets, "{\"z\":1}"));
-    assert_null(source_offsets_find(&offsets, "nonsense"));
     source_offsets_fini(&offsets);
     assert_string_equal(config_state_offset(*state, "a", "{\"b\":null,\"z\":1}"), "{\"pos\":1}");
     fold(*state, foreign, NULL);
     assert_null(config_state_offset(*state, "a", "{\"b\":null,\"z\":1}"));
 }
 
-static void test_new_keys_are_canonical(void **state UNUSED)
+static void test_partitions_have_one_text(void **state UNUSED)
 {
     CLEANUP(free_charp)
-    char *one = source_offset_key("a\"b", "{\"z\": 1.50, \"b\": {\"y\":1,\"x\":2}}");
+    char *one = source_partition_canonical("{\"z\": 1.50, \"b\": {\"y\":1,\"x\":2}}");
     CLEANUP(free_charp)
-    char *other = source_offset_key("a\"b", "{\"b\":{\"x\":2,\"y\":1},\"z\":1.50}");
-    assert_string_equal(one, "[\"a\\\"b\",{\"b\":{\"x\":2,\"y\":1},\"z\":1.50}]");
+    char *other = source_partition_canonical("{\"b\":{\"x\":2,\"y\":1},\"z\":1.50}");
+    assert_string_equal(one, "{\"b\":{\"x\":2,\"y\":1},\"z\":1.50}");
     assert_string_equal(one, other);
-    assert_true(source_partition_same("{\"a\":1,\"b\":2}", "{ \"b\":2, \"a\":1 }"));
-    assert_false(source_partition_same("{\"a\":1}", "{\"a\":2}"));
-    assert_false(source_partition_same("[]", "[]"));
+    assert_null(source_partition_canonical("[]"));
+    assert_null(source_partition_canonical("{"));
+    CLEANUP(free_charp) char *key = source_offset_key("a\"b", "{\"z\":12345678901234567890}");
+    assert_string_equal(key, "[\"a\\\"b\",{\"z\":12345678901234567890}]");
+}
+
+static void test_many_offsets_are_found_and_copied(void **state)
+{
+    struct source_offsets offsets;
+    struct source_offsets copy = { .items = NULL };
+    char text[64];
+    for (int i = 0; i < 5000; i++) {
+        (void)snprintf(text, sizeof(text), "[\"a\",{\"p\":%d}]", i);
+        fold(*state, text, "{\"o\":1}");
+    }
+    config_state_offsets(*state, "a", &offsets);
+    source_offsets_copy(&copy, &offsets);
+    source_offsets_fini(&offsets);
+    for (int i = 0; i < 5000; i++) {
+        (void)snprintf(text, sizeof(text), "{\"p\":%d}", i);
+        assert_non_null(source_offsets_find(&copy, text));
+    }
+    assert_null(source_offsets_find(&copy, "{\"p\":5000}"));
+    source_offsets_fini(&copy);
+    assert_null(source_offsets_find(&copy, "{}"));
 }
 
 static void test_every_record_shows_in_the_snapshot_that_something_came(void **state)
@@ -118,7 +139,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_order_of_members_makes_no_other_partition, setup,
                                         teardown),
-        cmocka_unit_test(test_new_keys_are_canonical),
+        cmocka_unit_test(test_partitions_have_one_text),
+        cmocka_unit_test_setup_teardown(test_many_offsets_are_found_and_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_record_shows_in_the_snapshot_that_something_came,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_keys_and_values_are_ignored, setup, teardown),

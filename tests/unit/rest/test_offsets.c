@@ -6,8 +6,11 @@
  * fakes: fake_cluster
  */
 #include "plugins.h"
+#include "rest/offset_body.h"
 #include "served.h"
 #include "tests/support/unit.h"
+#include "worker/base/buf.h"
+#include "worker/base/clock.h"
 #include "worker/base/macros.h"
 
 #define PATH "/connectors/a/offsets"
@@ -68,6 +71,44 @@ static void test_patch_changes_what_it_names_and_delete_all(void **state)
     assert_int_equal(served_call(served, "GET", PATH, NULL), 200);
     assert_body(served, "{\"offsets\":[]}");
     assert_int_equal(served_call(served, "DELETE", PATH, NULL), 200);
+}
+
+static void test_of_two_entries_for_a_partition_the_last_counts(void **state)
+{
+    struct served *served = *state;
+    make_stopped(served);
+    assert_int_equal(
+        served_call(served, "PATCH", PATH,
+                    "{\"offsets\":[{\"partition\":{\"a\":1,\"b\":2},\"offset\":{\"o\":1}},"
+                    "{\"partition\":{\"b\":2,\"a\":1},\"offset\":{\"o\":2.50}}]}"),
+        200);
+    assert_int_equal(served_call(served, "GET", PATH, NULL), 200);
+    assert_body(served,
+                "{\"offsets\":[{\"partition\":{\"a\":1,\"b\":2},\"offset\":{\"o\":2.50}}]}");
+}
+
+/* A body of the largest size costs no more than reading it. */
+static void test_many_entries_are_quick_and_too_many_refused(void **state)
+{
+    struct served *served = *state;
+    struct buf body;
+    make_stopped(served);
+    buf_init(&body);
+    buf_add_text(&body, "{\"offsets\":[");
+    for (int i = 0; i < OFFSET_BODY_MAX; i++) {
+        buf_printf(&body, "%s{\"partition\":{\"p\":%d},\"offset\":{\"o\":1}}", i ? "," : "", i);
+    }
+    size_t length = body.length;
+    buf_add_text(&body, "]}");
+    uint64_t start_ms = clock_mono_ms();
+    assert_int_equal(served_call(served, "PATCH", PATH, buf_text(&body)), 200);
+    assert_int_equal(served_call(served, "DELETE", PATH, NULL), 200);
+    assert_true(clock_mono_ms() - start_ms < 5000);
+    body.length = length;
+    buf_add_text(&body, ",{\"partition\":{\"p\":-1}}]}");
+    assert_int_equal(served_call(served, "PATCH", PATH, buf_text(&body)), 400);
+    assert_error(served, 400, "'offsets' has 4097 entries: send at most 4096 at once");
+    buf_fini(&body);
 }
 
 static void test_a_connector_that_is_not_stopped_keeps_its_offsets(void **state)
@@ -207,6 +248,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_offsets_of_a_source_are_what_the_topic_holds,
                                         served_setup, served_teardown),
         cmocka_unit_test_setup_teardown(test_patch_changes_what_it_names_and_delete_all,
+                                        served_setup, served_teardown),
+        cmocka_unit_test_setup_teardown(test_of_two_entries_for_a_partition_the_last_counts,
+                                        served_setup, served_teardown),
+        cmocka_unit_test_setup_teardown(test_many_entries_are_quick_and_too_many_refused,
                                         served_setup, served_teardown),
         cmocka_unit_test_setup_teardown(test_a_connector_that_is_not_stopped_keeps_its_offsets,
                                         served_setup, served_teardown),

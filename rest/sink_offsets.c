@@ -15,21 +15,35 @@ static bool is_reset(const struct call *call)
     return strcmp(call->http->method, "DELETE") == 0;
 }
 
-/* As its consumers are made: the connector's word, the worker's, or Connect's default. */
-static char *group_of(const struct call *call, const struct connector_state *connector)
+/* What a sink's group is asked with. */
+struct access {
+    struct resolution resolution; /* of the connector's config */
+    struct kvs props;             /* of the admin client */
+    char *group;
+};
+
+static void access_fini(struct access *access)
 {
-    const char *group = kvs_get(&connector->config, "consumer.override.group.id");
-    group = group ? group : kvs_get(&call->env->props, "consumer.group.id");
-    return group ? xstrdup(group) : xasprintf("connect-%s", connector->name);
+    resolution_fini(&access->resolution);
+    kvs_fini(&access->props);
+    free(access->group);
 }
 
-static enum err admin_props(const struct call *call, const struct connector_state *connector,
+/* As its consumers are made: the connector's word, the worker's, or Connect's default. */
+static char *group_of(const struct call *call, const struct kvs *config)
+{
+    const char *group = kvs_get(config, "consumer.override.group.id");
+    group = group ? group : kvs_get(&call->env->props, "consumer.group.id");
+    return group ? xstrdup(group) : xasprintf("connect-%s", call->name);
+}
+
+static enum err admin_props(const struct call *call, const struct kvs *config,
                             struct kvs *ret_props, struct error *reterr)
 {
     struct kvs overrides;
     kvs_init(&overrides);
-    for (size_t i = 0; i < connector->config.n_items; i++) {
-        const struct kv *kv = &connector->config.items[i];
+    for (size_t i = 0; i < config->n_items; i++) {
+        const struct kv *kv = &config->items[i];
         if (strncmp(kv->key, ADMIN_PREFIX, strlen(ADMIN_PREFIX)) == 0) {
             kvs_set(&overrides, kv->key + strlen(ADMIN_PREFIX), kv->value);
         }
@@ -38,6 +52,29 @@ static enum err admin_props(const struct call *call, const struct connector_stat
                                      ret_props, NULL, reterr);
     kvs_fini(&overrides);
     return err;
+}
+
+/* ret_access is to be released in any case. */
+static enum err access_init(const struct call *call, const struct connector_state *connector,
+                            struct access *ret_access, struct error *reterr)
+{
+    *ret_access = (struct access){ .group = NULL };
+    resolution_init(&ret_access->resolution);
+    kvs_init(&ret_access->props);
+    struct resolution *resolution = &ret_access->resolution;
+    enum err err = providers_resolve(call->env->providers, &connector->config, resolution, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    ret_access->group = group_of(call, &resolution->config);
+    return admin_props(call, &resolution->config, &ret_access->props, reterr);
+}
+
+static void log_failure(const struct call *call, const struct access *access,
+                        const struct error *error)
+{
+    CLEANUP(free_charp) char *text = redactions_apply(&access->resolution.secrets, error->text);
+    log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name, text);
 }
 
 /* ---- answers ---- */
@@ -74,14 +111,11 @@ void sink_offsets_answer_zombies(struct call *call)
                  verb, call->name, verb);
 }
 
-static void answer_change(struct call *call, enum err err, const struct error *error)
+static void answer_change(struct call *call, enum err err)
 {
     if (err == ERR_OK) {
         answer_offsets_changed(call, "The offsets for this connector have been %s successfully");
-        return;
-    }
-    log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name, error->text);
-    if (err == ERR_CONFLICT) {
+    } else if (err == ERR_CONFLICT) {
         sink_offsets_answer_zombies(call);
     } else {
         answer_error(call, 500, "Failed to %s consumer group offsets for connector %s",
@@ -111,23 +145,22 @@ static cJSON *view(const struct group_offsets *offsets)
 
 enum err sink_offsets_get(struct call *call, const struct connector_state *connector)
 {
-    struct kvs props;
+    struct access access;
     struct group_offsets offsets = { NULL, 0 };
     struct error error = { ERR_OK, "" };
-    kvs_init(&props);
-    CLEANUP(free_charp) char *group = group_of(call, connector);
-    enum err err = admin_props(call, connector, &props, &error);
-    err = err ? err : kafka_group_offsets_get(&props, group, call->deadline_ms, &offsets, &error);
+    enum err err = access_init(call, connector, &access, &error);
+    err = err ? err
+              : kafka_group_offsets_get(&access.props, access.group, call->deadline_ms, &offsets,
+                                        &error);
     if (err == ERR_OK) {
         answer_json(call, 200, view(&offsets));
     } else {
-        log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name,
-                 error.text);
+        log_failure(call, &access, &error);
         answer_error(call, 500, "Failed to retrieve consumer group offsets for sink connector %s",
                      call->name);
     }
     group_offsets_fini(&offsets);
-    kvs_fini(&props);
+    access_fini(&access);
     return err;
 }
 
@@ -135,7 +168,7 @@ enum err sink_offsets_get(struct call *call, const struct connector_state *conne
 
 enum err sink_offsets_change(struct call *call, const struct connector_state *connector)
 {
-    struct kvs props;
+    struct access access;
     struct group_offsets edits = { NULL, 0 };
     struct error error = { ERR_OK, "" };
     if (!is_reset(call) && offset_body_sink(call, &edits, &error) != ERR_OK) {
@@ -143,17 +176,19 @@ enum err sink_offsets_change(struct call *call, const struct connector_state *co
         group_offsets_fini(&edits);
         return ERR_INVALID;
     }
-    kvs_init(&props);
-    CLEANUP(free_charp) char *group = group_of(call, connector);
-    enum err err = admin_props(call, connector, &props, &error);
+    enum err err = access_init(call, connector, &access, &error);
     if (err == ERR_OK && is_reset(call)) {
-        err = kafka_group_delete(&props, group, call->deadline_ms, &error);
+        err = kafka_group_delete(&access.props, access.group, call->deadline_ms, &error);
     } else if (err == ERR_OK) {
-        err = kafka_group_offsets_change(&props, group, &edits, call->deadline_ms, &error);
+        err = kafka_group_offsets_change(&access.props, access.group, &edits, call->deadline_ms,
+                                         &error);
     }
-    answer_change(call, err, &error);
+    if (err != ERR_OK) {
+        log_failure(call, &access, &error);
+    }
+    answer_change(call, err);
     group_offsets_fini(&edits);
-    kvs_fini(&props);
+    access_fini(&access);
     /* Whatever it was, it is answered. */
     return err == ERR_OK ? ERR_OK : ERR_IO;
 }

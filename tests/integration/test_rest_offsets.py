@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+import uuid
 
 import pytest
 from test_sink import Inbox
@@ -14,7 +15,20 @@ from lab import wait_until
 def pair(lab, kafka, mosquitto):
     from lab import Cluster, find_program
 
-    made = Cluster(lab, kafka, mosquitto, program=find_program(), name="offsets")
+    made = Cluster(
+        lab,
+        kafka,
+        mosquitto,
+        {
+            "config.providers": "env",
+            "config.providers.env.class": (
+                "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
+            ),
+        },
+        program=find_program(),
+        name="offsets",
+        env={"OFFSETS_GROUP": "of-the-environment"},
+    )
     made.add(2)
     yield made
     made.close()
@@ -22,7 +36,7 @@ def pair(lab, kafka, mosquitto):
 
 @pytest.fixture
 def name(request):
-    return request.node.name.replace("[", "-").replace("]", "")
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)
 
 
 def offsets_of(worker, name):
@@ -196,15 +210,15 @@ def sink_edit(topic, partition, offset):
     return entry
 
 
-@pytest.mark.parametrize("group", [None, "of-its-own"])
+@pytest.mark.parametrize("group", [None, "of-its-own", "${env:OFFSETS_GROUP}"])
 def test_offsets_of_a_sink_are_those_of_its_group(pair, name, group):
-    topic = f"{pair.topic}-{group}"
+    topic = f"{pair.topic}-{uuid.uuid4().hex[:8]}"
     pair.kafka.create_topic(topic, 2)
     config = {"topics": topic}
     if group:
         config["consumer.override.group.id"] = group
     foreign_sink(pair, name, **config)
-    group = group or f"connect-{name}"
+    group = {None: f"connect-{name}", "of-its-own": group}.get(group, "of-the-environment")
     path = f"/connectors/{name}/offsets"
     done = "The offsets for this connector have been {} successfully"
     for worker in pair.workers:

@@ -56,12 +56,12 @@ static const struct route rows[] = {
       .handler = get_topics,
       .doc = "Kafka topics that the connector's tasks have used since it was made, or since the "
              "last reset.",
-      .replies = { { 200, "{ActiveTopics}" } } },
+      .replies = { { 200, "{ActiveTopics}" }, { 403, "ErrorMessage" } } },
     { .method = "PUT",
       .pattern = "/connectors/{connector}/topics/reset",
       .handler = reset_topics,
       .doc = "Forgets these topics; those that are used again come back.",
-      .replies = { { 202, NULL } } },
+      .replies = { { 202, NULL }, { 403, "ErrorMessage" } } },
 };
 
 const struct route_table topic_routes = ROUTE_TABLE(rows);

@@ -3,6 +3,7 @@
 #include "worker/kafka/group_offsets.h"
 
 #include "worker/base/clock.h"
+#include "worker/base/lock.h"
 #include "worker/base/mem.h"
 #include "worker/kafka/rdkafka_util.h"
 
@@ -13,6 +14,39 @@
  */
 #define ASK_TIMEOUT_MS 3600000
 #define POLL_MS        1000
+/* Each question has a client with threads of its own: so many at once, the others wait. */
+#define MAX_QUERIES 4
+
+static pthread_once_t gate_once = PTHREAD_ONCE_INIT;
+static struct lock gate_lock;
+static struct cond gate_freed;
+static int n_queries; /* under gate_lock */
+
+static void gate_setup(void)
+{
+    lock_init(&gate_lock, LOCK_RANK_KAFKA);
+    cond_init(&gate_freed);
+}
+
+static bool gate_enter(uint64_t deadline_ms)
+{
+    (void)pthread_once(&gate_once, gate_setup);
+    lock_take(&gate_lock);
+    while (n_queries >= MAX_QUERIES && cond_wait_until(&gate_freed, &gate_lock, deadline_ms)) {
+    }
+    bool entered = n_queries < MAX_QUERIES;
+    n_queries += entered;
+    lock_drop(&gate_lock);
+    return entered;
+}
+
+static void gate_leave(void)
+{
+    lock_take(&gate_lock);
+    n_queries--;
+    cond_signal(&gate_freed);
+    lock_drop(&gate_lock);
+}
 
 /* One question to Kafka and its answer. */
 struct query {
@@ -47,13 +81,23 @@ void group_offsets_fini(struct group_offsets *offsets)
     *offsets = (struct group_offsets){ NULL, 0 };
 }
 
+static enum err no_answer(const struct query *query, struct error *reterr)
+{
+    return error_set(reterr, ERR_TIMEOUT, "consumer group %s: Kafka does not answer in time",
+                     query->group);
+}
+
 static enum err query_open(struct query *query, const struct kvs *props, rd_kafka_admin_op_t op,
                            struct error *reterr)
 {
     rd_kafka_conf_t *conf = NULL;
+    if (!gate_enter(query->deadline_ms)) {
+        return no_answer(query, reterr);
+    }
     enum err err = rdk_conf_new(props, &conf, reterr);
     err = err ? err : rdk_client_new(RD_KAFKA_CONSUMER, conf, &query->client, reterr);
     if (err != ERR_OK) {
+        gate_leave();
         return err;
     }
     char text[256];
@@ -66,15 +110,13 @@ static enum err query_open(struct query *query, const struct kvs *props, rd_kafk
 
 static void query_close(struct query *query)
 {
-    if (!query->client) {
-        return;
-    }
     if (query->event) {
         rd_kafka_event_destroy(query->event);
     }
     rd_kafka_AdminOptions_destroy(query->options);
     rd_kafka_queue_destroy(query->queue);
     rd_kafka_destroy(query->client);
+    gate_leave();
 }
 
 static enum err refused(const struct query *query, rd_kafka_resp_err_t code, const char *text,
@@ -106,8 +148,7 @@ static enum err query_await(struct query *query, struct error *reterr)
         now_ms = clock_mono_ms();
     }
     if (!query->event) {
-        return error_set(reterr, ERR_TIMEOUT, "consumer group %s: Kafka does not answer in time",
-                         query->group);
+        return no_answer(query, reterr);
     }
     rd_kafka_resp_err_t code = rd_kafka_event_error(query->event);
     return code ? refused(query, code, rd_kafka_event_error_string(query->event), reterr) : ERR_OK;

@@ -3,9 +3,12 @@
  * Offsets of consumer groups: written and read back by the mock cluster, which knows no deletion,
  * and bounded in time. What real Kafka answers is tested by the integration tier.
  */
+#include <stdatomic.h>
+
 #include "mock_cluster.h"
 #include "tests/support/unit.h"
 #include "worker/base/clock.h"
+#include "worker/base/thread.h"
 #include "worker/kafka/group_offsets.h"
 
 static void test_edits_of_one_partition_replace_each_other(void **state UNUSED)
@@ -113,6 +116,43 @@ static void test_answers_around_the_deadline_do_no_harm(void **state UNUSED)
     mock_close(&mock);
 }
 
+static atomic_uint n_timeouts;
+static atomic_int most_threads; /* of librdkafka, as seen at the end of a question */
+
+static void *ask_late(void *arg)
+{
+    const struct kvs *props = arg;
+    struct group_offsets offsets = { NULL, 0 };
+    struct error error = { ERR_OK, "" };
+    uint64_t deadline_ms = clock_mono_ms() + 500;
+    n_timeouts += kafka_group_offsets_get(props, "g", deadline_ms, &offsets, &error) == ERR_TIMEOUT;
+    int n_threads = rd_kafka_thread_cnt();
+    int most = most_threads;
+    while (n_threads > most && !atomic_compare_exchange_weak(&most_threads, &most, n_threads)) {
+    }
+    return NULL;
+}
+
+/* Many clients ask while Kafka is away: few questions are open at once, and all end in time. */
+static void test_a_crowd_of_questions_ends_in_time(void **state UNUSED)
+{
+    struct thread threads[40];
+    CLEANUP(kvs_fini) struct kvs props;
+    kvs_init(&props);
+    kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
+    uint64_t start_ms = clock_mono_ms();
+    for (size_t i = 0; i < N_ELEMENTS(threads); i++) {
+        threads[i] = (struct thread){ .running = false };
+        thread_start(&threads[i], "ask", ask_late, &props);
+    }
+    for (size_t i = 0; i < N_ELEMENTS(threads); i++) {
+        thread_join(&threads[i]);
+    }
+    assert_in_range(clock_mono_ms() - start_ms, 500, PATIENCE_MS / 2);
+    assert_int_equal(n_timeouts, N_ELEMENTS(threads));
+    assert_in_range(most_threads, 0, 24);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_offsets_are_committed_for_a_group_without_members),
         cmocka_unit_test(test_refusals_are_told_apart),
         cmocka_unit_test(test_answers_around_the_deadline_do_no_harm),
+        cmocka_unit_test(test_a_crowd_of_questions_ends_in_time),
         cmocka_unit_test(test_a_kafka_that_does_not_answer_costs_no_more_than_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,17 +11,10 @@
 
 /* Looked for in names without their separators, so that api.key, api_key and apiKey are one. */
 static const char *const words[] = {
-    "password",  "passphrase",
-    "passwd",    "passcode",
-    "secret",    "token",
-    "jaas",      "credential",
-    "keypem",    "privatekey",
-    "apikey",    "keystorekey",
-    "accesskey", "authorization",
-    "userinfo",  "bearer",
-    "cookie",    "connectionstring",
-    "sharedkey", "accountkey",
-    "cipherkey", "oauthbearerconfig",
+    "password",  "passphrase",    "passwd",   "passcode",   "secret",    "token",
+    "jaas",      "credential",    "keypem",   "privatekey", "apikey",    "keystorekey",
+    "accesskey", "authorization", "userinfo", "bearer",     "cookie",    "connectionstring",
+    "sharedkey", "accountkey",    "license",  "storefile",  "cipherkey", "oauthbearerconfig",
 };
 
 /* These count only as the last word of a name. */

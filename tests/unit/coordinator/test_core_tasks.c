@@ -273,6 +273,32 @@ static void test_draining_stops_all_and_starts_none(void **state)
     assert_int_equal(cf_lead(f), 0);
 }
 
+/* Rotated secrets: a new value behind a placeholder. */
+static void test_new_values_restart_a_task_once_also_a_failed_one(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t first = cf_run_one_task(f);
+    core_on_task(f->core, first, CORE_TASK_CHANGED, NULL);
+    core_on_task(f->core, first, CORE_TASK_CHANGED, NULL);
+    cf_reconcile(f);
+    assert_int_equal(cf_only_action(f, ACTION_STOP_TASK), first);
+    core_on_task(f->core, first, CORE_TASK_STOPPED, NULL);
+    cf_reconcile(f);
+    uint64_t second = cf_only_action(f, ACTION_START_TASK);
+    core_on_task(f->core, second, CORE_TASK_RUNNING, NULL);
+    cf_reconcile(f);
+    cf_no_action(f);
+    core_on_task(f->core, first, CORE_TASK_CHANGED, NULL); /* of an earlier life */
+    cf_reconcile(f);
+    cf_no_action(f);
+    core_on_task(f->core, second, CORE_TASK_FAILED, "bad password");
+    cf_reconcile(f);
+    assert_int_equal(cf_only_action(f, ACTION_STOP_TASK), second);
+    core_on_task(f->core, second, CORE_TASK_CHANGED, NULL);
+    cf_reconcile(f);
+    (void)cf_only_action(f, ACTION_START_TASK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cf_setup, cf_teardown)
@@ -294,6 +320,7 @@ int main(void)
         TEST(test_stale_events_are_ignored),
         TEST(test_an_identical_config_restarts_nothing_and_a_changed_one_once),
         TEST(test_pause_and_resume_reach_the_task),
+        TEST(test_new_values_restart_a_task_once_also_a_failed_one),
         TEST(test_draining_stops_all_and_starts_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

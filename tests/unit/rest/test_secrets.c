@@ -91,6 +91,33 @@ static void test_a_mask_that_comes_back_stands_for_the_stored_value(void **state
     kvs_fini(&config);
 }
 
+/* Read, edit, write: also when the class changes, a key gets another name, or a URI has the mask.
+ */
+static void test_masks_come_back_in_other_surroundings(void **state UNUSED)
+{
+    struct kvs stored;
+    struct kvs config;
+    fill(&stored, TEST_SOURCE);
+    kvs_set(&stored, "proxy", "http://u:pw@h");
+    fill(&config, "test.TestSinkConnector");
+    kvs_set(&config, "password", SECRET_MASK);
+    kvs_set(&config, "proxy", "http://u:" SECRET_MASK "@h");
+    assert_null(secrets_restore(&config, &stored));
+    assert_string_equal(kvs_get(&config, "password"), "opensesame");
+    assert_string_equal(kvs_get(&config, "proxy"), "http://u:pw@h");
+    cJSON *json = secrets_mask(&config, &config);
+    assert_string_equal(cJSON_GetObjectItem(json, "password")->valuestring, SECRET_MASK);
+    assert_string_equal(cJSON_GetObjectItem(json, "proxy")->valuestring, "http://u:[hidden]@h");
+    cJSON_Delete(json);
+    kvs_set(&config, "proxy", "http://u:" SECRET_MASK "@other");
+    assert_string_equal(secrets_restore(&config, &stored), "proxy");
+    kvs_remove(&config, "proxy");
+    kvs_set(&config, "new.password", SECRET_MASK);
+    assert_string_equal(secrets_restore(&config, &stored), "new.password");
+    kvs_fini(&stored);
+    kvs_fini(&config);
+}
+
 static void test_texts_are_redacted(void **state UNUSED)
 {
     struct kvs config;
@@ -112,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_masked_answers_hold_no_secret),
         cmocka_unit_test(test_placeholders_are_shown_but_not_what_only_looks_like_one),
         cmocka_unit_test(test_a_mask_that_comes_back_stands_for_the_stored_value),
+        cmocka_unit_test(test_masks_come_back_in_other_surroundings),
         cmocka_unit_test(test_texts_are_redacted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

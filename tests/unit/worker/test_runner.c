@@ -4,6 +4,7 @@
  * fakes: connectors
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/fakes/connectors.h"
 #include "tests/support/unit.h"
@@ -270,6 +271,74 @@ static void test_moves_of_the_state_machine(void **state)
     }
 }
 
+/* A runner whose tasks may use files and the environment. */
+static void with_providers(struct fixture *f)
+{
+    runner_free(f->runner);
+    kvs_set(&f->worker, "config.providers", "dir,env");
+    kvs_set(&f->worker, "config.providers.dir.class", "DirectoryConfigProvider");
+    kvs_set(&f->worker, "config.providers.env.class", "EnvVarConfigProvider");
+    const struct offset_port offsets = { .arg = f, .put = put_offset };
+    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+    assert_int_equal(setenv("SLUICE_TEST_SECRET", "opensesame", 1), 0);
+}
+
+static void test_traces_show_the_placeholder_of_a_value(void **state)
+{
+    struct fixture *f = *state;
+    with_providers(f);
+    kvs_set(&f->config, "fail.run", "broker refused ${env:SLUICE_TEST_SECRET} and literal");
+    kvs_set(&f->config, "some.password", "literal");
+    start(f, 1, false);
+    assert_event(f, 2, 1, TASK_EVENT_FAILED);
+    assert_string_equal(f->events[1].trace,
+                        "broker refused ${env:SLUICE_TEST_SECRET} and [hidden]");
+}
+
+static void test_a_task_whose_config_cannot_be_resolved_fails(void **state)
+{
+    struct fixture *f = *state;
+    with_providers(f);
+    kvs_set(&f->config, "some.password", "${env:path:NAME}");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_FAILED);
+    assert_string_equal(f->events[0].trace,
+                        "Path is not supported for EnvVarConfigProvider, invalid value 'path'");
+    assert_int_equal(atomic_load(&fake_calls.n_new), 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_new_values_of_a_file_are_told_unless_switched_off(void **state)
+{
+    struct fixture *f = *state;
+    with_providers(f);
+    char folder[] = "/tmp/sluice-runner-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    CLEANUP(free_charp) char *path = xasprintf("%s/pw", folder);
+    CLEANUP(free_charp) char *value = xasprintf("${dir:%s:pw}", folder);
+    write_file(path, "one");
+    kvs_set(&f->config, "some.password", value);
+    kvs_set(&f->config, "config.action.reload", "none");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    kvs_remove(&f->config, "config.action.reload");
+    start(f, 2, false);
+    assert_event(f, 2, 2, TASK_EVENT_RUNNING);
+    write_file(path, "two");
+    assert_event(f, 3, 2, TASK_EVENT_CHANGED);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    assert_event(f, 4, 1, TASK_EVENT_STOPPED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 #define RUNS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -286,6 +355,9 @@ int main(void)
         RUNS(test_restart_is_counted_and_goes_on_counting),
         RUNS(test_offsets_reach_the_port),
         RUNS(test_retirement),
+        RUNS(test_traces_show_the_placeholder_of_a_value),
+        RUNS(test_a_task_whose_config_cannot_be_resolved_fails),
+        RUNS(test_new_values_of_a_file_are_told_unless_switched_off),
         cmocka_unit_test(test_moves_of_the_state_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

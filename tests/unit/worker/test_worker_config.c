@@ -433,6 +433,43 @@ static void test_rows_have_defaults_that_pass_their_own_checks(void **state UNUS
     assert_accepted("group.id", "g");
 }
 
+static void test_load_resolves_placeholders_and_keeps_them_out_of_the_log(void **state UNUSED)
+{
+    static const char text[] =
+        "bootstrap.servers=k:9092\ngroup.id=g-${env:SLUICE_TEST_GROUP}\n"
+        "config.providers=env\nconfig.providers.env.class=EnvVarConfigProvider\n"
+        "sasl.jaas.config=x required password=\"${env:SLUICE_TEST_SECRET}\";\n"
+        "session.timeout.ms=${env:SLUICE_TEST_SECRET}\nclient.id=${env:SLUICE_TEST_NONE}\n";
+    assert_int_equal(setenv("SLUICE_TEST_GROUP", "one", 1), 0);
+    assert_int_equal(setenv("SLUICE_TEST_SECRET", "open-sesame-42", 1), 0);
+    struct kvs props;
+    struct error error;
+    struct capture capture;
+    capture_start(&capture);
+    enum err loaded = load(text, NULL, &props, &error);
+    enum err checked = loaded ? loaded : worker_config_check(&props, &error);
+    log_error(NULL, "CONFIG-INVALID", "%s", error.text);
+    CLEANUP(free_charp) char *log = capture_stop(&capture);
+    assert_int_equal(loaded, ERR_OK);
+    assert_int_equal(checked, ERR_INVALID);
+    assert_prop(&props, "group.id", "g-one");
+    assert_prop(&props, "config.storage.topic", "g-one-configs");
+    assert_prop(&props, "sasl.jaas.config", "x required password=\"open-sesame-42\";");
+    assert_null(strstr(log, "open-sesame-42"));
+    assert_non_null(strstr(log, "Invalid value ${env:SLUICE_TEST_SECRET} for"));
+    assert_non_null(strstr(log, "CONFIG-PLACEHOLDER key=\"client.id\""));
+    kvs_fini(&props);
+}
+
+static void test_load_names_a_wrong_provider(void **state UNUSED)
+{
+    struct kvs props;
+    struct error error;
+    assert_int_equal(load("config.providers=vault\n", NULL, &props, &error), ERR_INVALID);
+    assert_non_null(strstr(error.text, "config.providers.vault.class"));
+    kvs_fini(&props);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +480,8 @@ int main(void)
         cmocka_unit_test(test_load_of_unreadable_files_names_them),
         cmocka_unit_test(test_load_bounds_the_size_of_the_file),
         cmocka_unit_test(test_load_of_a_malformed_file_names_file_and_line),
+        cmocka_unit_test(test_load_resolves_placeholders_and_keeps_them_out_of_the_log),
+        cmocka_unit_test(test_load_names_a_wrong_provider),
         cmocka_unit_test(test_check_needs_only_servers_and_group),
         cmocka_unit_test(test_check_names_key_value_and_mend),
         cmocka_unit_test(test_check_refuses_illegal_topic_names),

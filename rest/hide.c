@@ -51,17 +51,57 @@ static char *without_pieces(char *text, const char *value)
     return result;
 }
 
-/* An error has the whole value in front of the key, and says behind it what is wrong. */
-static char *hidden_error(const char *error, const char *key, const struct origin *origin,
-                          const struct redactions *secrets)
+/* An error at the class of a plug-in may be about any key of that plug-in: whether key is one, or
+ * the entry's own. */
+static bool concerns(const char *entry, const char *key)
 {
-    CLEANUP(free_charp) char *middle = xasprintf(" for configuration %s: ", key);
+    size_t length = strlen(entry);
+    static const char type[] = ".type";
+    size_t end = strlen(type);
+    if (length > end && strcmp(entry + length - end, type) == 0) {
+        length -= end;
+    }
+    return strcmp(entry, key) == 0 || (strncmp(entry, key, length) == 0 && key[length] == '.');
+}
+
+/* Takes pieces of all values out of a reason that it may quote. */
+static char *without_values(char *reason, const char *entry, const struct kvs *config,
+                            const struct resolution *resolution)
+{
+    for (size_t i = 0; i < config->n_items; i++) {
+        const struct kv *item = &config->items[i];
+        const char *resolved = kvs_get(&resolution->config, item->key);
+        if (!item->value || !resolved || !concerns(entry, item->key)) {
+            continue;
+        }
+        if (strcmp(item->value, resolved) != 0 || secret_key(config, item->key)) {
+            reason = without_pieces(reason, resolved);
+        }
+    }
+    return reason;
+}
+
+/* One entry and what it is compared with. */
+struct hiding {
+    const struct kvs *config;
+    const struct resolution *resolution;
+    const struct config_value *entry;
+    struct origin origin;
+    struct redactions secrets;
+};
+
+/* An error has the whole value in front of the key, and says behind it what is wrong. */
+static char *hidden_error(const struct hiding *hiding, const char *error)
+{
+    const char *name = hiding->entry->name;
+    CLEANUP(free_charp) char *middle = xasprintf(" for configuration %s: ", name);
     const char *split = strstr(error, middle);
     CLEANUP(free_charp) char *front = xstrndup(error, split ? (size_t)(split - error) : 0);
-    char *reason = redactions_apply(secrets, split ? split + strlen(middle) : error);
-    reason = without_pieces(reason, origin->resolved);
-    reason = without_pieces(reason, origin->secret ? origin->raw : NULL);
-    CLEANUP(free_charp) char *head = redactions_apply(secrets, front);
+    char *reason = redactions_apply(&hiding->secrets, split ? split + strlen(middle) : error);
+    reason = without_pieces(reason, hiding->origin.resolved);
+    reason = without_pieces(reason, hiding->origin.secret ? hiding->origin.raw : NULL);
+    reason = without_values(reason, name, hiding->config, hiding->resolution);
+    CLEANUP(free_charp) char *head = redactions_apply(&hiding->secrets, front);
     char *text = split ? xasprintf("%s%s%s", head, middle, reason) : xstrdup(reason);
     free(reason);
     return text;
@@ -70,25 +110,30 @@ static char *hidden_error(const char *error, const char *key, const struct origi
 static void hide_entry(const struct kvs *config, const struct resolution *resolution,
                        struct config_value *entry)
 {
-    struct origin origin = origin_of(config, resolution, entry);
-    struct redactions secrets;
-    redactions_init(&secrets);
-    if (origin.resolved) {
-        redactions_add(&secrets, origin.resolved, origin.raw);
+    struct hiding hiding = {
+        .config = config,
+        .resolution = resolution,
+        .entry = entry,
+        .origin = origin_of(config, resolution, entry),
+    };
+    const struct origin *origin = &hiding.origin;
+    redactions_init(&hiding.secrets);
+    if (origin->resolved) {
+        redactions_add(&hiding.secrets, origin->resolved, origin->raw);
     }
-    redactions_copy(&secrets, &resolution->secrets);
-    if (entry->value && (origin.resolved || !origin.raw)) {
-        char *shown = origin.resolved ? xstrdup(origin.raw)
-                                      : redactions_apply(&resolution->secrets, entry->value);
+    redactions_copy(&hiding.secrets, &resolution->secrets);
+    if (entry->value && (origin->resolved || !origin->raw)) {
+        char *shown = origin->resolved ? xstrdup(origin->raw)
+                                       : redactions_apply(&resolution->secrets, entry->value);
         secret_free(entry->value);
         entry->value = shown;
     }
     for (size_t i = 0; i < entry->n_errors; i++) {
-        char *text = hidden_error(entry->errors[i], entry->name, &origin, &secrets);
+        char *text = hidden_error(&hiding, entry->errors[i]);
         secret_free(entry->errors[i]);
         entry->errors[i] = text;
     }
-    redactions_fini(&secrets);
+    redactions_fini(&hiding.secrets);
 }
 
 void hide_result(const struct kvs *config, const struct resolution *resolution,

@@ -90,6 +90,16 @@ static bool is_named_literal(const struct kvs *config, const char *key)
     return false;
 }
 
+static const struct config_table *plugin_table(const char *key, const char *class_name)
+{
+    if (strncmp(key, "transforms.", strlen("transforms.")) == 0) {
+        const struct transform_plugin *plugin = transform_find(class_name);
+        return plugin ? &plugin->kind->table : NULL;
+    }
+    const struct predicate_plugin *plugin = predicate_find(class_name);
+    return plugin ? &plugin->table : NULL;
+}
+
 /* The table that defines what stands behind a prefix, e.g. a converter's own keys; ret_key gets the
  * key without the prefix. */
 static const struct config_table *sub_table(const struct kvs *config, const char *key,
@@ -107,14 +117,13 @@ static const struct config_table *sub_table(const struct kvs *config, const char
         }
     }
     const char *own = behind_alias(key);
-    if (!own || strncmp(key, "transforms.", strlen("transforms.")) != 0) {
+    if (!own) {
         return NULL;
     }
     CLEANUP(free_charp) char *type_key = xasprintf("%.*stype", (int)(own - key), key);
     const char *class_name = kvs_get(config, type_key);
-    const struct transform_plugin *plugin = class_name ? transform_find(class_name) : NULL;
     *ret_key = own;
-    return plugin ? &plugin->kind->table : NULL;
+    return class_name ? plugin_table(key, class_name) : NULL;
 }
 
 static const struct config_def *find_def(const struct kvs *config, const char *key)

@@ -85,6 +85,20 @@ static void test_validate_shows_placeholders_in_values_and_errors(void **state)
     assert_non_null(strstr(served->response.body, "${env:SLUICE_TEST_SECRET}"));
 }
 
+/* The fault is in one key, the error stands at another. */
+static void test_errors_at_a_plugins_class_hide_the_values_of_its_keys(void **state)
+{
+    struct served *served = *state;
+    static const char body[] =
+        "{" CLASS ",\"name\":\"a\",\"url\":\"u\",\"transforms\":\"x\",\"transforms.x.type\":"
+        "\"org.apache.kafka.connect.transforms.Cast$Value\",\"transforms.x.spec\":"
+        "\"f:${env:SLUICE_TEST_LIST}\"}";
+    assert_int_equal(served_call(served, "PUT", "/connectors/a/config", body), 400);
+    assert_non_null(strstr(served->response.body, "[hidden]"));
+    assert_null(strstr(served->response.body, "alpha"));
+    assert_null(strstr(served->response.body, "beta"));
+}
+
 /* Names of transforms would be keys of the answer. */
 static void test_placeholders_that_would_become_names_are_refused(void **state)
 {
@@ -193,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, setup, served_teardown)
         SERVED(test_validate_shows_placeholders_in_values_and_errors),
+        SERVED(test_errors_at_a_plugins_class_hide_the_values_of_its_keys),
         SERVED(test_placeholders_that_would_become_names_are_refused),
         SERVED(test_an_unreadable_file_is_500_in_connects_words),
         SERVED(test_restart_with_an_unreadable_file),

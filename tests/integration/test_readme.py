@@ -52,7 +52,9 @@ def test_rest_commands_do_what_they_say(cluster, mosquitto):
         command = command.replace("http://localhost:8083", worker.url)
         command = command.replace("tcp://localhost:1883", f"tcp://127.0.0.1:{mosquitto.port}")
         if "-X DELETE" not in command and "-X POST" not in command or "restart" in command:
-            wait_until(lambda: worker.get("/connectors/sensors/status").status == 200, 20, "a status")
+            named = re.search(r"/connectors/(\w+)", command)
+            path = f"/connectors/{named.group(1) if named else 'sensors'}/status"
+            wait_until(lambda at=path: worker.get(at).status == 200, 20, "a status")
         done = subprocess.run(
             ["bash", "-c", command.replace("curl -s", "curl -s -w '\\n%{http_code}'", 1)],
             capture_output=True,
@@ -62,6 +64,27 @@ def test_rest_commands_do_what_they_say(cluster, mosquitto):
         code = done.stdout.strip().split("\n")[-1]
         assert done.returncode == 0 and code.startswith("2"), (command, done.stdout, done.stderr)
     wait_until(lambda: worker.get("/connectors").body == [], 20, "no connector")
+
+
+def test_secrets_of_the_readme_reach_the_connector(cluster, fresh_mosquitto, tmp_path):
+    text = (ROOT / "README.md").read_text()
+    section = text.split("## Keep secrets out of configs")[1].split("\n## ")[0]
+    properties = re.search(r"```properties\n(.*?)```", section, re.S).group(1)
+    (tmp_path / "broker.properties").write_text("user=anna\npassword=open-sesame\n")
+    broker = fresh_mosquitto(users={"anna": "open-sesame"})
+    pairs = [line.split("=", 1) for line in properties.replace("/run/secrets", str(tmp_path)).split()]
+    worker = cluster(1, properties=dict(pairs)).workers[0]
+    create = next(command for command in commands() if '"locked"' in command)
+    assert create in section
+    create = create.replace("http://localhost:8083", worker.url)
+    create = create.replace("localhost:1883", f"127.0.0.1:{broker.port}")
+    create = create.replace("/run/secrets", str(tmp_path))
+    subprocess.run(["bash", "-c", create], check=True, capture_output=True, timeout=60)
+    wait_until(
+        lambda: "MQTT-CONNECTED" in worker.log_text(), 20, lambda: f"a login\n{worker.log_tail()}"
+    )
+    assert "open-sesame" not in worker.log_text()
+    assert "/broker.properties:password}" in f"{worker.get('/connectors/locked/config').body}"
 
 
 def test_install_puts_binary_sample_and_documents_in_place(tmp_path):

@@ -12,10 +12,10 @@ static const struct {
     const char *type;
     const char *doc;
 } variables[] = {
-    { "connector", "string", "Name of a connector." },
+    { "connector", "text", "Name of a connector." },
     { "task", "integer", "Number of a task, from 0." },
-    { "plugin", "string", "Name of a class, in full, or without package and ending." },
-    { "logger", "string", "Name of a logger." },
+    { "plugin", "text", "Name of a class, in full, or without package and ending." },
+    { "logger", "text", "Name of a logger." },
 };
 
 /* Errors that a route may answer with, beside those that every route has in common. */

@@ -188,14 +188,14 @@ static const struct route rows[] = {
       .handler = get_definitions,
       .flags = ROUTE_EARLY,
       .doc = "Configuration keys of a plug-in.",
-      .query = { { "version", "string", "A version, or latest (the default)." } },
+      .query = { { "version", "text", "A version, or latest (the default)." } },
       .replies = { { 200, "[ConfigKeyInfo]" } } },
     { .method = "PUT",
       .pattern = "/connector-plugins/{plugin}/config/validate",
       .handler = validate,
       .flags = ROUTE_EARLY,
       .doc = "Checks a connector config and says what is wrong with each key.",
-      .request = "{scalar?}",
+      .request = "ConnectorConfig",
       .replies = { { 200, "ConfigInfos" } } },
 };
 

@@ -7,7 +7,8 @@
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 
-/* A member of an object; "?" behind the name: it may be missing. */
+/* A member of an object; "?" behind the name: it may be missing; "*": all that are not listed,
+ * which otherwise there must not be. */
 struct field {
     const char *name;
     const char *type;
@@ -39,10 +40,14 @@ static const struct object objects[] = {
     { "WorkerStatus",
       "Health of one worker.",
       { { "status", "healthy|starting|unhealthy", NULL }, { "message", "string", NULL } } },
+    { "ConnectorConfig",
+      "Keys and values; numbers and booleans are taken as strings.",
+      { { "connector.class", "string", "One of GET /connector-plugins." },
+        { "*", "scalar", NULL } } },
     { "CreateConnectorRequest",
       "A connector to be.",
-      { { "name", "string", NULL },
-        { "config", "{scalar}", "Numbers and booleans are taken as strings." },
+      { { "name", "text", NULL },
+        { "config", "ConnectorConfig", NULL },
         { "initial_state?", "RUNNING|PAUSED|STOPPED?", "RUNNING when missing." } } },
     { "ConnectorTaskId",
       "Names one task.",
@@ -145,6 +150,13 @@ static cJSON *scalar(void)
     return schema;
 }
 
+static cJSON *text(void)
+{
+    cJSON *schema = typed("string");
+    (void)cJSON_AddStringToObject(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
+    return schema;
+}
+
 static cJSON *enumeration(const char *names)
 {
     cJSON *schema = typed("string");
@@ -184,6 +196,9 @@ static cJSON *word(const char *name)
     }
     if (strcmp(name, "scalar") == 0) {
         return scalar();
+    }
+    if (strcmp(name, "text") == 0) {
+        return text();
     }
     return strchr(name, '|') ? enumeration(name) : reference(name);
 }
@@ -269,15 +284,21 @@ static cJSON *object_schema(const struct object *object)
     (void)cJSON_AddStringToObject(schema, "description", object->doc);
     cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
     cJSON *required = cJSON_CreateArray();
+    cJSON *others = NULL;
     for (size_t i = 0; i < MAX_FIELDS && object->fields[i].name; i++) {
-        add_field(properties, required, &object->fields[i]);
+        if (strcmp(object->fields[i].name, "*") == 0) {
+            others = schema_of(object->fields[i].type);
+        } else {
+            add_field(properties, required, &object->fields[i]);
+        }
     }
+    others = others ? others : cJSON_CreateFalse();
     if (required->child) {
         (void)cJSON_AddItemToObject(schema, "required", required);
     } else {
         cJSON_Delete(required);
     }
-    (void)cJSON_AddBoolToObject(schema, "additionalProperties", false);
+    (void)cJSON_AddItemToObject(schema, "additionalProperties", others);
     return schema;
 }
 

@@ -169,6 +169,8 @@ static void assert_schema(const char *type, const char *text)
 static void test_notation_of_types(void **state UNUSED)
 {
     assert_schema("string", "{\"type\":\"string\"}");
+    assert_schema("text",
+                  "{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000-\\\\u001f\\\\u007f]*$\"}");
     assert_schema("string?", "{\"type\":[\"string\",\"null\"]}");
     assert_schema("[integer]", "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}");
     assert_schema("{any}?", "{\"type\":[\"object\",\"null\"],\"additionalProperties\":{}}");

@@ -70,6 +70,7 @@ struct task_context {
 struct connector_facts {
     const char *name;     /* the connector's */
     const char *group_id; /* the worker group's */
+    const int *stop_fd;   /* retire gives up when it becomes readable; NULL: never */
 };
 
 struct connector_plugin {
@@ -91,8 +92,8 @@ struct connector_plugin {
     enum task_end (*task_run)(void *task, struct error *reterr);
     void (*task_free)(void *task);
     /* Ends for good what a deleted connector left outside (its MQTT sessions). Blocks up to a
-     * minute on a thread of its own; ERR_UNAVAILABLE and ERR_TIMEOUT: try again later. May be
-     * NULL. */
+     * minute on a thread of its own, or until facts->stop_fd is readable; ERR_UNAVAILABLE and
+     * ERR_TIMEOUT: try again later. May be NULL. */
     enum err (*retire)(const struct connector_facts *facts, const struct kvs *config,
                        const struct kvs *task_configs, size_t n_task_configs, struct error *reterr);
     /* Sources: whether partition and offset (NULL: to be forgotten) have the shape that this kind

@@ -4,6 +4,8 @@
 #include "worker/runner.h"
 
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
@@ -21,11 +23,13 @@ struct runner {
     struct task_host host;
     struct list tasks;
     struct list retirements;
+    int stop_fd; /* readable once the retirements are to give up */
 };
 
 struct retirement {
     struct list link;
     const struct task_host *host;
+    const int *stop_fd;
     uint64_t incarnation;
     char *connector;
     char *group_id;
@@ -62,6 +66,8 @@ struct runner *runner_new(const struct kvs *worker_props, const struct offset_po
     };
     list_init(&runner->tasks);
     list_init(&runner->retirements);
+    runner->stop_fd = eventfd(0, EFD_CLOEXEC);
+    ASSERT(runner->stop_fd >= 0);
     return runner;
 }
 
@@ -102,10 +108,13 @@ void runner_free(struct runner *runner)
         list_remove(item);
         task_free(task_of_link(item));
     }
+    /* What is not retired yet stays recorded: the next leader goes on with it. */
+    (void)eventfd_write(runner->stop_fd, 1);
     LIST_FOREACH(&runner->retirements, item) {
         list_remove(item);
         retirement_free(CONTAINER_OF(item, struct retirement, link));
     }
+    (void)close(runner->stop_fd);
     watch_free(runner->host.watch);
     providers_free(runner->providers);
     kvs_fini(&runner->worker_props);
@@ -187,7 +196,11 @@ static enum err retire(struct retirement *retirement, struct error *reterr)
     for (size_t i = 0; i < inputs.n_tasks; i++) {
         tasks[i] = inputs.tasks[i].config; /* a view: not to be released here */
     }
-    struct connector_facts facts = { retirement->connector, retirement->group_id };
+    struct connector_facts facts = {
+        .name = retirement->connector,
+        .group_id = retirement->group_id,
+        .stop_fd = retirement->stop_fd,
+    };
     enum err err = plugin->retire(&facts, &inputs.connector.config, tasks, inputs.n_tasks, reterr);
     free(tasks);
     task_inputs_redact(&inputs, reterr);
@@ -226,6 +239,7 @@ void runner_retire(struct runner *runner, uint64_t incarnation, const char *conn
     struct retirement *retirement = xcalloc(1, sizeof(*retirement));
     list_init(&retirement->link);
     retirement->host = &runner->host;
+    retirement->stop_fd = &runner->stop_fd;
     retirement->incarnation = incarnation;
     retirement->connector = xstrdup(connector);
     const char *group_id = kvs_get(&runner->worker_props, "group.id");

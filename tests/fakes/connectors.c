@@ -63,6 +63,10 @@ static enum err fake_retire(const struct connector_facts *facts, const struct kv
 {
     (void)task_configs;
     atomic_fetch_add(&fake_calls.n_retire, 1);
+    if (kvs_get(config, "hang.retire")) {
+        struct pollfd fd = { .fd = *facts->stop_fd, .events = POLLIN };
+        (void)poll(&fd, 1, 60000);
+    }
     const char *text = kvs_get(config, "fail.retire");
     if (text || n_task_configs != 2 || strcmp(facts->group_id, "g") != 0) {
         return error_set(reterr, ERR_UNAVAILABLE, "%s", text ? text : "wrong arguments");

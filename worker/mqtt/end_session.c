@@ -5,6 +5,8 @@
 #include "worker/mqtt/session.h"
 
 struct ending {
+    int stop_fd; /* -1: none */
+    bool stopped;
     bool connected;
     bool down;
     bool refused;
@@ -44,30 +46,32 @@ static void on_down(void *arg, const struct mqtt_down *down)
     (void)snprintf(ending->text, sizeof(ending->text), "%s", down->text);
 }
 
-static void step(struct mqtt_session *session, uint64_t deadline_ms)
+static void step(struct mqtt_session *session, struct ending *ending, uint64_t deadline_ms)
 {
-    struct pollfd fd;
-    mqtt_session_poll(session, true, &fd);
+    struct pollfd fds[] = { { .fd = -1 }, { .fd = ending->stop_fd, .events = POLLIN } };
+    mqtt_session_poll(session, true, &fds[0]);
     uint64_t now_ms = clock_mono_ms();
     uint64_t until = mqtt_session_deadline(session, true);
     until = until < deadline_ms ? until : deadline_ms;
     int timeout = until > now_ms ? (int)(until - now_ms) : 0;
-    int n = poll(&fd, 1, timeout);
-    mqtt_session_tick(session, clock_mono_ms(), true, n > 0);
+    int n = poll(fds, 2, timeout);
+    ending->stopped = n > 0 && fds[1].revents != 0;
+    mqtt_session_tick(session, clock_mono_ms(), true, n > 0 && fds[0].revents != 0);
 }
 
 static void run(struct mqtt_session *session, struct ending *ending, uint64_t deadline_ms)
 {
-    while (!ending->connected && !ending->refused && clock_mono_ms() < deadline_ms) {
-        step(session, deadline_ms);
+    while (!ending->connected && !ending->refused && !ending->stopped &&
+           clock_mono_ms() < deadline_ms) {
+        step(session, ending, deadline_ms);
     }
     if (!ending->connected) {
         return;
     }
     ending->down = false;
     mqtt_session_disconnect(session, clock_mono_ms());
-    while (!ending->down && clock_mono_ms() < deadline_ms) {
-        step(session, deadline_ms);
+    while (!ending->down && !ending->stopped && clock_mono_ms() < deadline_ms) {
+        step(session, ending, deadline_ms);
     }
 }
 
@@ -79,7 +83,10 @@ enum err mqtt_end_session(const struct mqtt_options *options, int timeout_ms, st
     own.shared = NULL;
     own.own = NULL;
     own.recorded = NULL;
-    struct ending ending = { .text = "no connection" };
+    struct ending ending = {
+        .stop_fd = options->stop_fd ? *options->stop_fd : -1,
+        .text = "no connection",
+    };
     const struct mqtt_handlers handlers = {
         .arg = &ending,
         .on_message = on_message,
@@ -91,6 +98,7 @@ enum err mqtt_end_session(const struct mqtt_options *options, int timeout_ms, st
     struct mqtt_session *session = mqtt_session_new(&own, &handlers);
     run(session, &ending, clock_mono_ms() + (uint64_t)timeout_ms);
     mqtt_session_free(session);
+    /* Without a DISCONNECT the session would end, too, since it has no expiry. */
     if (ending.connected) {
         return ERR_OK;
     }

@@ -51,6 +51,7 @@ struct mqtt_options {
     int receive_maximum;
     int qos;                   /* of subscriptions: 0 or 1 */
     uint32_t takeover_wait_ms; /* before a session that was taken over is claimed back */
+    const int *stop_fd;        /* mqtt_end_session only: see there; NULL: none */
     struct mqtt_tls tls;
     enum mqtt_mode mode;
     const struct config_list *shared;   /* filters in shared mode; NULL: no subscriptions at all */
@@ -151,6 +152,7 @@ size_t mqtt_session_held(const struct mqtt_session *session);
 uint64_t mqtt_session_park_at(const struct mqtt_session *session, uint64_t held_ms);
 
 /* mqtt_end_session connects with a clean start, so that the broker forgets the session, and
- * disconnects. Blocks up to timeout_ms. Errors: ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_UNAUTHORIZED. */
+ * disconnects. Blocks up to timeout_ms, or until options->stop_fd is readable. Errors:
+ * ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_UNAUTHORIZED. */
 enum err mqtt_end_session(const struct mqtt_options *options, int timeout_ms,
                           struct error *reterr) MUST_CHECK;

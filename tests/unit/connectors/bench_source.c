@@ -96,7 +96,7 @@ int source_tear_down(void **state)
 
 void source_start(struct source_bench *f, bool paused)
 {
-    const struct connector_facts facts = { "c", "g" };
+    const struct connector_facts facts = { .name = "c", .group_id = "g" };
     const struct connector_plugin *plugin = connector_find("MqttSource");
     assert_int_equal(plugin->task_configs(&facts, &f->config, NULL, 0, &f->task_configs,
                                           &f->n_task_configs, NULL),

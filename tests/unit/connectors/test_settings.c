@@ -36,7 +36,7 @@ static int tear_down(void **state)
 
 static void divide(struct fixture *f)
 {
-    const struct connector_facts facts = { "c/1", "g" };
+    const struct connector_facts facts = { .name = "c/1", .group_id = "g" };
     connector_configs_free(f->before, f->n_before);
     f->before = f->tasks;
     f->n_before = f->n_tasks;

@@ -56,6 +56,12 @@ static void put_offset(void *arg, const char *connector, const char *partition, 
     lock_drop(&f->lock);
 }
 
+static void begin(struct fixture *f)
+{
+    const struct offset_port offsets = { .arg = f, .put = put_offset };
+    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
@@ -67,8 +73,7 @@ static int set_up(void **state)
     kvs_set(&f->config, "connector.class", "FakeSource");
     kvs_init(&f->task_config);
     memset(&fake_calls, 0, sizeof(fake_calls));
-    const struct offset_port offsets = { .arg = f, .put = put_offset };
-    f->runner = runner_new(&f->worker, &offsets, on_event, f);
+    begin(f);
     *state = f;
     return 0;
 }
@@ -258,6 +263,21 @@ static void test_retirement(void **state)
     assert_string_equal(f->events[1].trace, "away");
 }
 
+static void test_a_retirement_that_waits_gives_up_when_the_runner_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct kvs tasks[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    kvs_set(&f->config, "hang.retire", "yes");
+    kvs_set(&f->config, "fail.retire", "stopped");
+    runner_retire(f->runner, 3, "c", &f->config, tasks, 2);
+    uint64_t start_ms = clock_mono_ms();
+    runner_free(TAKE(f->runner));
+    assert_true(clock_mono_ms() - start_ms < 30000);
+    assert_event(f, 1, 3, RETIRE_EVENT_DONE);
+    assert_int_equal(f->events[0].err, ERR_UNAVAILABLE);
+    begin(f);
+}
+
 static void test_moves_of_the_state_machine(void **state)
 {
     (void)state;
@@ -358,6 +378,7 @@ int main(void)
         RUNS(test_traces_show_the_placeholder_of_a_value),
         RUNS(test_a_task_whose_config_cannot_be_resolved_fails),
         RUNS(test_new_values_of_a_file_are_told_unless_switched_off),
+        RUNS(test_a_retirement_that_waits_gives_up_when_the_runner_ends),
         cmocka_unit_test(test_moves_of_the_state_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,7 @@ enum err mqtt_source_retire(const struct connector_facts *facts, const struct kv
         struct source_settings settings;
         err = source_settings_read(facts->name, config, &task_configs[i], &settings, reterr);
         if (err == ERR_OK) {
+            settings.options.stop_fd = facts->stop_fd;
             err = end_sessions(&settings, &log, deadline_ms, reterr);
             source_settings_fini(&settings);
         }

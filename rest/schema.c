@@ -46,7 +46,7 @@ static const struct object objects[] = {
         { "*", "scalar", NULL } } },
     { "CreateConnectorRequest",
       "A connector to be.",
-      { { "name", "text", NULL },
+      { { "name", "label", "A number or boolean is taken as a string." },
         { "config", "ConnectorConfig", NULL },
         { "initial_state?", "RUNNING|PAUSED|STOPPED?", "RUNNING when missing." } } },
     { "ConnectorTaskId",
@@ -150,9 +150,9 @@ static cJSON *scalar(void)
     return schema;
 }
 
-static cJSON *text(void)
+/* Lets no control characters into a schema's strings; takes and returns it. */
+static cJSON *printable(cJSON *schema)
 {
-    cJSON *schema = typed("string");
     (void)cJSON_AddStringToObject(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
     return schema;
 }
@@ -198,7 +198,10 @@ static cJSON *word(const char *name)
         return scalar();
     }
     if (strcmp(name, "text") == 0) {
-        return text();
+        return printable(typed("string"));
+    }
+    if (strcmp(name, "label") == 0) {
+        return printable(scalar());
     }
     return strchr(name, '|') ? enumeration(name) : reference(name);
 }

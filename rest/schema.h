@@ -4,7 +4,7 @@
  *
  * A type is written
  *   string integer boolean any    as in JSON; scalar: a string, number or boolean
- *   text                          a string without control characters
+ *   text label                    a string, a scalar without control characters
  *   A|B|C                         one of these strings
  *   [T]  {T}                      a list of T, an object with values T
  *   Name                          an object of the table in schema.c, by its name

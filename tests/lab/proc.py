@@ -267,6 +267,10 @@ class Proc:
                     return int(line.split()[1])
         return 0
 
+    def open_files(self):
+        """How many files and sockets it has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def cpu_seconds(self):
         """User and system time so far, in seconds."""
         with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:

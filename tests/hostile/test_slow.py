@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that are slow, silent or gone: others are served meanwhile, and the worker gets rid of them
+without keeping anything of theirs."""
+
+import socket
+import time
+
+from lab import wait_until
+
+SILENT = 60
+DRIPPING = 60
+UNREAD = 40
+# The longest that another client may have to wait, under sanitizers on a busy machine.
+PATIENCE_S = 2.0
+HEAD = b"GET /connectors HTTP/1.1\r\nHost: h\r\n"
+
+
+class Crowd:
+    """Connections that misbehave; tend() keeps them at it."""
+
+    def __init__(self, port):
+        self.port = port
+        self.dripping = []
+        self.reading = []
+        self.all = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.all:
+            peer.close()
+
+    def _open(self):
+        peer = socket.create_connection(("127.0.0.1", self.port))
+        self.all.append(peer)
+        return peer
+
+    def silent(self, count):
+        """Connect, and say nothing, or half a request."""
+        for number in range(count):
+            peer = self._open()
+            peer.sendall(HEAD[: number % len(HEAD)])
+            self.reading.append(peer)
+
+    def drip(self, count):
+        """Send a request a byte at a time, for ever."""
+        for _ in range(count):
+            peer = self._open()
+            peer.sendall(HEAD + b"X: ")
+            self.dripping.append(peer)
+            self.reading.append(peer)
+
+    def unread(self, count):
+        """Ask for much and read nothing of it."""
+        for _ in range(count):
+            peer = self._open()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.setblocking(False)
+            asked = b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 20
+            try:
+                peer.sendall(asked)
+            except BlockingIOError:
+                pass
+
+    def tend(self):
+        """One more byte of each that drips."""
+        for peer in list(self.dripping):
+            try:
+                peer.sendall(b"x")
+            except OSError:
+                self.dripping.remove(peer)
+
+    def left(self):
+        """How many of those that would notice the server has not closed yet."""
+        self.tend()
+        count = 0
+        for peer in self.reading:
+            peer.setblocking(False)
+            try:
+                while peer.recv(65536):
+                    pass
+            except BlockingIOError:
+                count += 1
+            except OSError:
+                pass
+        return count
+
+
+def answered_within(server):
+    """How long a good client waits for its answer, in seconds."""
+    start = time.monotonic()
+    assert server.worker.get("/connectors", timeout=30).status == 200
+    return time.monotonic() - start
+
+
+def test_slow_and_silent_clients_hold_up_nobody_and_are_got_rid_of(impatient):
+    server = impatient
+    answered_within(server)
+    before = server.worker.open_files()
+    with Crowd(server.worker.port) as crowd:
+        crowd.silent(SILENT)
+        crowd.drip(DRIPPING)
+        crowd.unread(UNREAD)
+        waits = []
+        for _ in range(50):
+            crowd.tend()
+            waits.append(answered_within(server))
+        assert max(waits) < PATIENCE_S, waits
+        # Silence is one second, one whole request two; the reaper looks once a second.
+        wait_until(lambda: crowd.left() == 0, 15, lambda: f"{crowd.left()} connections to go", 0.1)
+        # Those that read nothing do not see it; the server has given up its side.
+        wait_until(
+            lambda: server.worker.open_files() <= before + 2,
+            15,
+            lambda: f"{server.worker.open_files()} open files to become {before}",
+        )
+    server.check_alive()
+    server.end()
+
+
+def test_half_open_connections_are_closed_by_the_idle_time(impatient):
+    server = impatient
+    with Crowd(server.worker.port) as crowd:
+        crowd.silent(20)
+        for peer in crowd.all[:10]:
+            peer.shutdown(socket.SHUT_WR)
+        wait_until(lambda: crowd.left() == 0, 15, lambda: f"{crowd.left()} connections to go", 0.1)
+    server.check_alive()
+    server.end()

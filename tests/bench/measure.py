@@ -6,10 +6,14 @@ import os
 import subprocess
 import time
 
+import report
 from lab import Cluster, LabError, wait_until
 
 PUBLISHERS = 20
 IDLE_CONNECTOR = "idle"
+REST_CONNECTORS = 100
+REST_CONNECTIONS = 64
+REST_REQUESTS = 10000
 
 
 class Bench:
@@ -221,6 +225,30 @@ class Bench:
         self.delete(name)
         return {"rate": rate, "p50_ms": found["latency_ms"]["consume_p50"],
                 "p99_ms": found["latency_ms"]["consume_p99"], "cpu_us": cpu_us}
+
+    def rest(self, rounds):
+        """Lists a hundred connectors over and over on many connections: latency, and what it leaves in
+        memory from the first round to the last."""
+        names = [f"listed-{number}" for number in range(REST_CONNECTORS)]
+        for name in names:
+            made = {"name": name, "config": self.cluster.source_config(), "initial_state": "STOPPED"}
+            answer = self.worker.post("/connectors", made)
+            if answer.status != 201:
+                raise LabError(f"POST {name}: {answer.status} {answer.body}")
+        found, sizes, cpu = [], [], []
+        for _ in range(rounds + 1):
+            before = self.worker.cpu_seconds()
+            found.append(self.tool("http", http=f"127.0.0.1:{self.worker.port}", path="/connectors",
+                                   connections=REST_CONNECTIONS, requests=REST_REQUESTS))
+            sizes.append(self.status_mb("VmRSS"))
+            cpu.append((self.worker.cpu_seconds() - before) * 1e6 / REST_REQUESTS)
+        for name in names:
+            self.delete(name)
+        # The first round is the warm-up.
+        middle = {key: report.median([one[key] for one in found[1:]])
+                  for key in ("per_second", "p50_ms", "p99_ms", "max_ms")}
+        return {**middle, "cpu_us": report.median(cpu[1:]), "rss_mb": sizes[-1],
+                "growth_mb": sizes[-1] - sizes[0]}
 
     def metrics(self):
         """The worker's own counters that are not 0, buckets left out."""

@@ -14,6 +14,8 @@ AIMS = [
     ("idle memory, idle connector", "idle.connector.rss_mb", "<", 20, "MB"),
     ("idle CPU", "idle.no_connector.cpu_percent", "<", 0.5, "%"),
     ("idle CPU, idle connector", "idle.connector.cpu_percent", "<", 0.5, "%"),
+    ("GET /connectors, p99", "rest.p99_ms", "<", 5, "ms"),
+    ("memory that it leaves", "rest.growth_mb", "<", 2, "MB"),
 ]
 COMPARE = {">=": operator.ge, "<": operator.lt}
 
@@ -89,6 +91,11 @@ def table(figures, aims):
     if latency:
         lines.append(f"latency at {latency['rate']:,.0f} msg/s: p50 {latency['p50_ms']:.1f} ms, "
                      f"p99 {latency['p99_ms']:.1f} ms from publish to consume")
+    rest = look_up(figures, "rest") or {}
+    if rest:
+        lines.append(f"GET /connectors of 100, 64 connections: {rest['per_second']:,.0f} a second, "
+                     f"p50 {rest['p50_ms']:.2f} ms, p99 {rest['p99_ms']:.2f} ms, max {rest['max_ms']:.1f} ms, "
+                     f"CPU {rest['cpu_us']:.0f} us each")
     parts = look_up(figures, "sluice.drain.cpu_us") or {}
     lines.append("CPU us/msg of all parts in the drain: "
                  + ", ".join(f"{name} {value:.1f}" for name, value in parts.items()))

@@ -18,6 +18,8 @@ def figures():
                    "live": {"rate": 40000, "cpu_us": {"worker": 10.0}}},
         "start": {"first_s": 0.5, "again_s": 0.3},
         "idle": {name: {"rss_mb": 15.0, "cpu_percent": 0.1} for name in ("no_connector", "connector")},
+        "rest": {"per_second": 25000.0, "p50_ms": 2.0, "p99_ms": 4.0, "max_ms": 9.0, "cpu_us": 40.0,
+                 "growth_mb": 0.1},
     }
 
 

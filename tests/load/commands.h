@@ -12,4 +12,5 @@ int command_produce(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_watch(int argc, char **argv);
 int command_topic(int argc, char **argv);
+int command_http(int argc, char **argv);
 int command_mock(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
     { "produce", command_produce, "floor: produce a run straight to Kafka" },
     { "watch", command_watch, "wait until a Kafka topic holds so many records" },
     { "topic", command_topic, "create a Kafka topic" },
+    { "http", command_http, "GET again and again over many connections; latency of the answers" },
     { "mock", command_mock, "run librdkafka's mock cluster until stdin ends" },
 };
 

@@ -236,10 +236,12 @@ class Bench:
             if answer.status != 201:
                 raise LabError(f"POST {name}: {answer.status} {answer.body}")
         found, sizes, cpu = [], [], []
+        files = self.worker.open_files()
         for _ in range(rounds + 1):
             before = self.worker.cpu_seconds()
             found.append(self.tool("http", http=f"127.0.0.1:{self.worker.port}", path="/connectors",
                                    connections=REST_CONNECTIONS, requests=REST_REQUESTS))
+            wait_until(lambda: self.worker.open_files() <= files, 30, "the connections to be closed")
             sizes.append(self.status_mb("VmRSS"))
             cpu.append((self.worker.cpu_seconds() - before) * 1e6 / REST_REQUESTS)
         for name in names:

@@ -11,7 +11,7 @@ from lab import wait_until
 CONNECTORS = 100
 CONNECTIONS = 64
 REQUESTS = 10000
-ROUNDS = 4
+ROUNDS = 3
 # From the second round on; allocators and the kernel's counting make RSS wander a little.
 GROWTH_KB = 3072
 

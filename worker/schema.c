@@ -13,7 +13,7 @@
         }                                                                                          \
     }
 
-static const struct schema plain[][2] = {
+const struct schema schema_plains[SCHEMA_BYTES + 1][2] = {
     [SCHEMA_INT8] = PLAIN(SCHEMA_INT8),       [SCHEMA_INT16] = PLAIN(SCHEMA_INT16),
     [SCHEMA_INT32] = PLAIN(SCHEMA_INT32),     [SCHEMA_INT64] = PLAIN(SCHEMA_INT64),
     [SCHEMA_FLOAT32] = PLAIN(SCHEMA_FLOAT32), [SCHEMA_FLOAT64] = PLAIN(SCHEMA_FLOAT64),
@@ -35,12 +35,6 @@ static const struct schema times[][2] = {
     [LOGICAL_TIME] = TIME(SCHEMA_INT32, "org.apache.kafka.connect.data.Time"),
     [LOGICAL_TIMESTAMP] = TIME(SCHEMA_INT64, "org.apache.kafka.connect.data.Timestamp"),
 };
-
-const struct schema *schema_plain(enum schema_type type, bool optional)
-{
-    ASSERT(type < N_ELEMENTS(plain));
-    return &plain[type][optional];
-}
 
 const struct schema *schema_time(enum schema_logical logical, bool optional)
 {

@@ -67,8 +67,12 @@ struct schema {
 /* Most fields of a struct: names are looked for one by one. */
 #define SCHEMA_MAX_FIELDS 2000
 
+extern const struct schema schema_plains[SCHEMA_BYTES + 1][2];
 /* schema_plain returns the constant schema of a type without parts (not array, map, struct). */
-const struct schema *schema_plain(enum schema_type type, bool optional);
+static inline const struct schema *schema_plain(enum schema_type type, bool optional)
+{
+    return &schema_plains[type][optional];
+}
 /* schema_time returns the constant schema of LOGICAL_DATE, _TIME or _TIMESTAMP. */
 const struct schema *schema_time(enum schema_logical logical, bool optional);
 /* schema_logical tells what the name of a schema (may be NULL) says. */

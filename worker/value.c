@@ -4,32 +4,6 @@
 
 #include <string.h>
 
-struct value value_text(const char *text, size_t length)
-{
-    struct value value = { .type = VALUE_STRING };
-    value.as.bytes.data = text;
-    value.as.bytes.length = length;
-    return value;
-}
-
-struct value value_bytes(const void *data, size_t length)
-{
-    struct value value = { .type = VALUE_BYTES };
-    value.as.bytes.data = data;
-    value.as.bytes.length = length;
-    return value;
-}
-
-struct value value_whole(enum value_type type, int64_t number)
-{
-    return (struct value){ .type = type, .as.number = number };
-}
-
-struct value value_truth(bool truth)
-{
-    return (struct value){ .type = VALUE_BOOLEAN, .as.boolean = truth };
-}
-
 bool value_is_whole(const struct value *value)
 {
     return value->type >= VALUE_INT8 && value->type <= VALUE_INT64;

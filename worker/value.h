@@ -72,11 +72,29 @@ struct decimal {
 #define DECIMAL_MAX_BYTES 256
 
 /* value_text, value_bytes, value_whole and value_truth make values without a schema. value_whole
- * takes the type, one of INT8 to INT64 or DATE. */
-struct value value_text(const char *text, size_t length);
-struct value value_bytes(const void *data, size_t length);
-struct value value_whole(enum value_type type, int64_t number);
-struct value value_truth(bool truth);
+ * takes the type, one of INT8 to INT64 or DATE. Made for each message, so in the header. */
+static inline struct value value_text(const char *text, size_t length)
+{
+    struct value value = { .type = VALUE_STRING };
+    value.as.bytes.data = text;
+    value.as.bytes.length = length;
+    return value;
+}
+static inline struct value value_bytes(const void *data, size_t length)
+{
+    struct value value = { .type = VALUE_BYTES };
+    value.as.bytes.data = data;
+    value.as.bytes.length = length;
+    return value;
+}
+static inline struct value value_whole(enum value_type type, int64_t number)
+{
+    return (struct value){ .type = type, .as.number = number };
+}
+static inline struct value value_truth(bool truth)
+{
+    return (struct value){ .type = VALUE_BOOLEAN, .as.boolean = truth };
+}
 /* value_is_whole tells whether the type is one of INT8 to INT64. */
 bool value_is_whole(const struct value *value);
 /* value_equals_text tells whether it is a string of that text. */

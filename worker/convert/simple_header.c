@@ -17,7 +17,11 @@ static enum err to_bytes(void *state UNUSED, const struct value *value, struct b
         return ERR_OK;
     }
     size_t start = out->length;
-    header_text_add(value, false, out);
+    if (value->type <= VALUE_FLOAT64) {
+        value_add_text(value, out);
+    } else {
+        header_text_add(value, false, out);
+    }
     *ret_bytes = (struct record_bytes){ buf_text(out) + start, out->length - start };
     return ERR_OK;
 }

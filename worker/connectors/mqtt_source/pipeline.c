@@ -129,18 +129,30 @@ void pipeline_close(struct pipeline *pipeline)
 
 /* ---- conversion ---- */
 
-static struct connect_header int_header(const char *name, int64_t number)
+/* Values are written where they stay: a copy of what was just written in parts stalls the
+ * processor, at a cost of all conversions together. */
+static void set_bytes(struct value *value, enum schema_type type, const char *data, size_t length)
 {
-    struct connect_header header = { name, value_whole(VALUE_INT32, number) };
-    header.value.schema = schema_plain(SCHEMA_INT32, false);
-    return header;
+    value->type = type == SCHEMA_STRING ? VALUE_STRING : VALUE_BYTES;
+    value->schema = schema_plain(type, false);
+    value->as.bytes.data = data;
+    value->as.bytes.length = length;
 }
 
-static struct connect_header bool_header(const char *name, bool truth)
+static void set_int_header(struct connect_header *header, const char *name, int64_t number)
 {
-    struct connect_header header = { name, value_truth(truth) };
-    header.value.schema = schema_plain(SCHEMA_BOOLEAN, false);
-    return header;
+    header->name = name;
+    header->value.type = VALUE_INT32;
+    header->value.schema = schema_plain(SCHEMA_INT32, false);
+    header->value.as.number = number;
+}
+
+static void set_bool_header(struct connect_header *header, const char *name, bool truth)
+{
+    header->name = name;
+    header->value.type = VALUE_BOOLEAN;
+    header->value.schema = schema_plain(SCHEMA_BOOLEAN, false);
+    header->value.as.boolean = truth;
 }
 
 /* The record of Confluent's MQTT source: same key, value and headers. */
@@ -150,14 +162,12 @@ static void make_typed(const struct pipeline *pipeline, const struct mqtt_messag
     typed->topic = pipeline->settings->kafka_topic;
     typed->partition = -1;
     typed->timestamp_ms = clock_wall_ms();
-    typed->key = value_text(message->topic, strlen(message->topic));
-    typed->key.schema = schema_plain(SCHEMA_STRING, false);
-    typed->value = value_bytes(message->payload, message->length);
-    typed->value.schema = schema_plain(SCHEMA_BYTES, false);
-    typed->headers[0] = int_header("mqtt.message.id", message->id);
-    typed->headers[1] = int_header("mqtt.qos", message->qos);
-    typed->headers[2] = bool_header("mqtt.retained", message->retained);
-    typed->headers[3] = bool_header("mqtt.duplicate", message->duplicate);
+    set_bytes(&typed->key, SCHEMA_STRING, message->topic, strlen(message->topic));
+    set_bytes(&typed->value, SCHEMA_BYTES, message->payload, message->length);
+    set_int_header(&typed->headers[0], "mqtt.message.id", message->id);
+    set_int_header(&typed->headers[1], "mqtt.qos", message->qos);
+    set_bool_header(&typed->headers[2], "mqtt.retained", message->retained);
+    set_bool_header(&typed->headers[3], "mqtt.duplicate", message->duplicate);
     typed->n_headers = 4;
 }
 

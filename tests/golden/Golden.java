@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.record.TimestampType;
@@ -64,6 +65,21 @@ public class Golden {
             return schemaless.toConnectData("t", bytes(plain));
         }
         return json().toConnectData("t", bytes(text));
+    }
+
+    // ---- keys ----
+
+    static void keys(String name, ObjectNode result) throws Exception {
+        Object plugin = make(name);
+        ConfigDef definition = (ConfigDef) plugin.getClass().getMethod("config").invoke(plugin);
+        ArrayNode keys = result.putArray("keys");
+        for (ConfigDef.ConfigKey key : definition.configKeys().values()) {
+            String fallback = key.hasDefault()
+                ? ConfigDef.convertToString(key.defaultValue, key.type) : "(required)";
+            keys.add(String.join(" ", key.name, key.type.name(), String.valueOf(fallback),
+                key.importance.name(), String.valueOf(key.group), String.valueOf(key.orderInGroup),
+                key.width.name(), key.displayName));
+        }
     }
 
     // ---- converters ----
@@ -191,7 +207,9 @@ public class Golden {
             ObjectNode result = MAPPER.createObjectNode();
             result.put("name", test.get("name").asText());
             try {
-                if (test.has("converter")) {
+                if (test.has("keys")) {
+                    keys(test.get("keys").asText(), result);
+                } else if (test.has("converter")) {
                     convert(test, result);
                 } else {
                     transform(test, result);

@@ -191,3 +191,31 @@ def test_a_structured_value_is_published_as_json_text(sink):
     inbox = one.inbox(one.topic)
     one.kafka.produce(one.topic, [("k", '{"b": 2, "a": [1, "x", null]}'), ("k", "7"), ("k", '"text"')])
     assert inbox.payloads(3) == ['{"b":2,"a":[1,"x",null]}', "7", "text"]
+
+
+def test_transforms_and_predicates_work_on_records_from_kafka(sink):
+    room = "org.apache.kafka.connect.transforms."
+    one = sink().run(
+        value_converter="org.apache.kafka.connect.json.JsonConverter",
+        **{
+            "transforms": "drop,mask,where",
+            "transforms.drop.type": room + "Filter",
+            "transforms.drop.predicate": "empty",
+            "predicates": "empty",
+            "predicates.empty.type": room + "predicates.RecordIsTombstone",
+            "transforms.mask.type": room + "MaskField$Value",
+            "transforms.mask.fields": "secret",
+            "transforms.where.type": room + "InsertField$Value",
+            "transforms.where.offset.field": "offset",
+        },
+    )
+    inbox = one.inbox(one.topic)
+    schema = '{"type":"struct","fields":[{"field":"n","type":"int32"},{"field":"secret","type":"string"}]}'
+    value = '{"schema":%s,"payload":{"n":%d,"secret":"x"}}'
+    one.kafka.produce(one.topic, [("k", value % (schema, 1)), ("k", None), ("k", value % (schema, 2))])
+    assert inbox.payloads(2) == [
+        '{"n":1,"secret":"","offset":0}',
+        '{"n":2,"secret":"","offset":2}',
+    ]
+    one.wait_committed(3)
+    assert one.metric("sluice_records_filtered_total") == 1

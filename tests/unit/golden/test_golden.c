@@ -121,6 +121,34 @@ static enum err show_value(struct golden *golden, const struct value *value, cJS
     return err;
 }
 
+/* ---- keys ---- */
+
+static const struct config_table *table_of(const char *class_name)
+{
+    const struct converter_plugin *converter = converter_find(class_name);
+    const struct transform_plugin *transform = transform_find(class_name);
+    const struct predicate_plugin *predicate = predicate_find(class_name);
+    assert_true(converter || transform || predicate);
+    return converter ? &converter->table : transform ? &transform->kind->table : &predicate->table;
+}
+
+static void show_keys(const char *class_name, cJSON *result)
+{
+    const struct config_table *table = table_of(class_name);
+    cJSON *keys = cJSON_AddArrayToObject(result, "keys");
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const struct config_def *def = &table->rows[i];
+        const char *fallback = def->default_value ? def->default_value : "null";
+        CLEANUP(free_charp)
+        char *text = xasprintf(
+            "%s %s %s %s %s %d %s %s", def->name, config_type_name(def->type),
+            def->required ? "(required)" : fallback, config_importance_name(def->importance),
+            def->group ? def->group : "null", def->order, config_width_name(def->width),
+            def->display_name ? def->display_name : def->name);
+        (void)cJSON_AddItemToArray(keys, cJSON_CreateString(text));
+    }
+}
+
 /* ---- converters ---- */
 
 static size_t from_hex(const char *hex, char *bytes)
@@ -281,6 +309,10 @@ static cJSON *run_case(struct golden *golden, const cJSON *test)
     cJSON *result = cJSON_CreateObject();
     (void)cJSON_AddStringToObject(result, "name", member(test, "name")->valuestring);
     struct error error = { ERR_OK, "" };
+    if (member(test, "keys")) {
+        show_keys(member(test, "keys")->valuestring, result);
+        return result;
+    }
     enum err err = member(test, "converter") ? run_converter(golden, test, result, &error)
                                              : run_chain(golden, test, result, &error);
     if (err != ERR_OK) {

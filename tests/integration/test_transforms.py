@@ -212,6 +212,17 @@ def test_transform_that_fails_stops_the_task_and_loses_nothing(source):
     assert json.loads(record.value)["payload"] == {"id": base64.b64encode(b"kept").decode()}
 
 
+def test_topic_that_cannot_be_is_an_error_of_the_record(source):
+    one = source(
+        **chain(("route", "RegexRouter", {"regex": ".*", "replacement": "no topic!"})),
+        **{"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dead-letters-of-routes"},
+        **{"errors.deadletterqueue.topic.replication.factor": "1"},
+    )
+    one.publish(["x"])
+    (record,) = read(one, 1, "dead-letters-of-routes")
+    assert record.value == b"x"
+
+
 @pytest.mark.parametrize(
     "key, value, text",
     [

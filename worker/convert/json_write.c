@@ -186,8 +186,9 @@ static enum err write_entry(struct json_writer *writer, const struct schema *sch
 static enum err write_map(struct json_writer *writer, const struct schema *schema,
                           const struct value *value, struct error *reterr)
 {
-    bool as_object = !schema || !schema->keys || schema->keys->type == SCHEMA_STRING;
-    for (size_t i = 0; i < value->as.map.n_entries && !schema; i++) {
+    bool typed = schema && schema->keys;
+    bool as_object = !typed || schema->keys->type == SCHEMA_STRING;
+    for (size_t i = 0; i < value->as.map.n_entries && !typed; i++) {
         as_object = as_object && value->as.map.entries[i].key.type == VALUE_STRING;
     }
     enum err err = ERR_OK;

@@ -4,11 +4,11 @@
  * key properties; a PKCS12 key store is one that librdkafka reads itself; the rest is refused with
  * the way out. See prop_convert.h.
  */
-#include <ctype.h>
 #include <strings.h>
 
 #include "worker/base/buf.h"
 #include "worker/base/mem.h"
+#include "worker/base/pem.h"
 #include "worker/kafka/prop_convert.h"
 
 enum store_type {
@@ -17,8 +17,6 @@ enum store_type {
     STORE_JKS,
     STORE_UNKNOWN
 };
-
-#define PEM_LINE 64
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -48,56 +46,10 @@ static enum store_type type_of(const char *type, const char *location, bool has_
     return ends_with(location, ".p12") || ends_with(location, ".pfx") ? STORE_PKCS12 : STORE_JKS;
 }
 
-/* Adds the base64 text between begin and end in lines, as OpenSSL wants it; in a properties file
- * the blocks often stand in one line with spaces. */
-static void add_body(struct buf *out, const char *begin, const char *end)
-{
-    size_t column = 0;
-    for (const char *p = begin; p < end; p++) {
-        if (isspace((unsigned char)*p)) {
-            continue;
-        }
-        buf_add_char(out, *p);
-        if (++column % PEM_LINE == 0) {
-            buf_add_char(out, '\n');
-        }
-    }
-    if (column % PEM_LINE != 0) {
-        buf_add_char(out, '\n');
-    }
-}
-
-/* Rewrites PEM blocks; returns an owned text, NULL when there is no complete block. */
-static char *tidy_pem(const char *text)
-{
-    CLEANUP(buf_fini) struct buf out;
-    buf_init(&out);
-    for (const char *begin = strstr(text, "-----BEGIN "); begin;) {
-        const char *body = strstr(begin + 11, "-----");
-        const char *end = body ? strstr(body + 5, "-----END ") : NULL;
-        const char *after = end ? strstr(end + 9, "-----") : NULL;
-        if (!after) {
-            return NULL;
-        }
-        buf_add(&out, begin, (size_t)(body + 5 - begin));
-        buf_add_char(&out, '\n');
-        if (memchr(body + 5, ':', (size_t)(end - body - 5))) {
-            /* Headers such as Proc-Type end at line feeds, which must stay. */
-            buf_add(&out, body + 6, (size_t)(end - body - 6));
-        } else {
-            add_body(&out, body + 5, end);
-        }
-        buf_add(&out, end, (size_t)(after + 5 - end));
-        buf_add_char(&out, '\n');
-        begin = strstr(after + 5, "-----BEGIN ");
-    }
-    return out.length > 0 ? buf_take(&out) : NULL;
-}
-
 static enum err set_inline(struct prop_build *build, const char *name, const char *target,
                            struct error *reterr)
 {
-    CLEANUP(free_charp) char *pem = tidy_pem(kvs_get(&build->given, name));
+    CLEANUP(free_charp) char *pem = pem_tidy(kvs_get(&build->given, name));
     if (!pem) {
         return prop_build_refuse(
             build, name, "no PEM block found (-----BEGIN ...----- to -----END ...-----)", reterr);

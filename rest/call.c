@@ -137,7 +137,7 @@ void answer_location(struct call *call, const char *name)
     struct buf url;
     buf_init(&url);
     if (host_usable(call->http->host)) {
-        buf_printf(&url, "http://%s", call->http->host);
+        buf_printf(&url, "%s://%s", call->http->tls ? "https" : "http", call->http->host);
     } else {
         buf_add_text(&url, call->env->url);
     }

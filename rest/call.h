@@ -25,6 +25,7 @@ struct call {
     uint64_t deadline_ms;      /* monotonic: by then the request must be answered */
     struct cluster *cluster;   /* NULL while the worker starts */
     struct snapshot *snapshot; /* owned reference; NULL while there is no cluster */
+    bool postponed;            /* not answered: it may block, and must not in this call */
     bool may_forward;          /* false: this is the one hop that is allowed */
 
     const char *name; /* {connector} or {plugin} of the path, or the name in the body of a create */

@@ -144,6 +144,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connectors/{connector}/config",
       .handler = get_config,
+      .flags = ROUTE_QUICK,
       .doc = "Config of a connector.",
       .replies = { { 200, "{string?}" } } },
     { .method = "PUT",

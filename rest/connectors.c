@@ -41,7 +41,8 @@ static enum err list_connectors(struct call *call)
             continue;
         }
         if (!expanded) {
-            (void)cJSON_AddItemToArray(list, cJSON_CreateString(connector->name));
+            /* The name lives as long as the call's snapshot, longer than the list. */
+            (void)cJSON_AddItemToArray(list, cJSON_CreateStringReference(connector->name));
             continue;
         }
         cJSON *entry = expand(call, connector);
@@ -115,6 +116,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connectors",
       .handler = list_connectors,
+      .flags = ROUTE_QUICK,
       .doc = "Names of all connectors; with expand=status and expand=info a map with these.",
       .query = { { "expand", "[status|info]",
                    "What to show of each connector; may be given twice." } },
@@ -130,6 +132,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connectors/{connector}",
       .handler = get_connector,
+      .flags = ROUTE_QUICK,
       .doc = "Config and tasks of a connector.",
       .replies = { { 200, "ConnectorInfo" } } },
     { .method = "DELETE",

@@ -6,6 +6,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
+#include "worker/base/metrics.h"
 #include "worker/http_client.h"
 
 #define MAX_ANSWER     ((size_t)8 * 1024 * 1024)
@@ -125,6 +126,33 @@ static void copy_answer(struct call *call, const struct http_client_answer *answ
     if (answer->code == 201 && created) {
         answer_location(call, created);
     }
+    if (answer->code == 503) {
+        http_response_header(call->response, "Retry-After", "1");
+    }
+}
+
+/* Sends the request, over TLS with this worker's own certificate where the leader's URL says so. */
+static enum err exchange(struct call *call, struct http_client_request *request,
+                         struct http_client_answer *ret_answer, struct error *reterr)
+{
+    const struct tls_config *config = &call->env->client_tls;
+    struct tls_material material = { NULL, NULL, NULL };
+    struct http_client_tls tls = { .verify_host = config->verify_host };
+    if (strncmp(request->url, "https:", 6) == 0) {
+        enum err err = tls_material_load(config, &material, reterr);
+        if (err != ERR_OK) {
+            *ret_answer = (struct http_client_answer){ .code = 0 };
+            return err;
+        }
+        tls.authorities = material.trust ? material.trust : material.chain;
+        tls.chain = material.chain;
+        tls.key = material.key;
+        tls.key_password = config->key_password;
+        request->tls = &tls;
+    }
+    enum err err = http_client_send(request, ret_answer, reterr);
+    tls_material_fini(&material);
+    return err;
 }
 
 static enum outcome forward_once(struct call *call, const char *base)
@@ -145,12 +173,13 @@ static enum outcome forward_once(struct call *call, const char *base)
     };
     struct http_client_answer answer;
     struct error error = { ERR_OK, "" };
-    enum err err = http_client_send(&request, &answer, &error);
+    enum err err = exchange(call, &request, &answer, &error);
     enum outcome outcome = OUTCOME_ANSWERED;
     if (err == ERR_UNAVAILABLE || (err == ERR_OK && strcmp(answer.header, FORWARD_REFUSED) == 0)) {
         log_debug(NULL, "REST-FORWARD-AGAIN", "leader=%s reason=\"%s\"", base, error.text);
         outcome = OUTCOME_AGAIN;
     } else if (err != ERR_OK) {
+        log_warn(NULL, "REST-FORWARD-FAILED", "leader=%s error=\"%s\"", base, error.text);
         answer_error(call, 500, "IO Error trying to forward REST request: %s", error.text);
     } else {
         catch_up(call, answer.header);
@@ -206,12 +235,8 @@ static void answer_given_up(struct call *call)
     }
 }
 
-void forward_or_lead(struct call *call)
+static void find_leader(struct call *call)
 {
-    if (!call->may_forward) {
-        serve_forwarded(call);
-        return;
-    }
     uint64_t pause_ms = FIRST_PAUSE_MS;
     while (try_once(call) == OUTCOME_AGAIN) {
         if (!env_pause(call->env, pause_ms, call->deadline_ms)) {
@@ -220,4 +245,22 @@ void forward_or_lead(struct call *call)
         }
         pause_ms = pause_ms * 2 > MAX_PAUSE_MS ? MAX_PAUSE_MS : pause_ms * 2;
     }
+}
+
+void forward_or_lead(struct call *call)
+{
+    struct env *env = call->env;
+    /* Each holds a connection; those that only read need some too. */
+    if (atomic_fetch_add(&env->n_leader_calls, 1) >= env->max_leader_calls) {
+        metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
+        http_response_header(call->response, "Retry-After", "1");
+        answer_error(call, 503,
+                     "HTTP 503 Service Unavailable: %u requests wait for the leader already",
+                     env->max_leader_calls);
+    } else if (call->may_forward) {
+        find_leader(call);
+    } else {
+        serve_forwarded(call);
+    }
+    atomic_fetch_sub(&env->n_leader_calls, 1);
 }

@@ -15,7 +15,8 @@
 /* forward_or_lead answers the call of a leader route, at the latest at its deadline. While nobody
  * leads, or the one who does cannot be reached, it waits. An exchange that broke after it can have
  * reached the leader is answered with 500, never repeated. After a forwarded change it waits until
- * this worker's snapshot shows it. */
+ * this worker's snapshot shows it. When too many such requests are under way, the answer is 503 at
+ * once. */
 void forward_or_lead(struct call *call);
 
 /* forward_change has the leader's part done: cluster_change, and the answers for its errors.

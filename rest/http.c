@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server on microhttpd; the only file that knows it. One daemon for each listening socket,
- * one thread for each connection. microhttpd closes connections on which nothing happens; a further
- * thread, the reaper, closes those that take too long over one request, however busily they drip
- * bytes. Answers of microhttpd itself are HTML, so its own limits lie beyond ours. See http.h.
+ * whose few threads serve all its connections: with one thread for each, 64 busy connections wait
+ * for each other's turns on the CPU. A request that may block suspends its connection and runs in
+ * the pool. microhttpd closes connections on which nothing happens; a further thread, the reaper,
+ * closes those that take too long over one request, however busily they drip bytes. Answers of
+ * microhttpd itself are HTML, so its own limits lie beyond ours. See http.h.
  */
 #include "rest/http.h"
 
@@ -15,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "rest/job_pool.h"
+#include "rest/tls.h"
 #include "worker/base/clock.h"
 #include "worker/base/list.h"
 #include "worker/base/lock.h"
@@ -28,25 +32,44 @@
 #else
 #define STACK_SIZE ((size_t)256 * 1024)
 #endif
+/* Of each daemon. */
+#define N_THREADS 2U
 /* Memory of a connection: request line and headers must fit. Beyond it microhttpd answers 414 or
  * 431 itself. */
-#define CONNECTION_MEMORY ((size_t)128 * 1024)
+#define CONNECTION_MEMORY ((size_t)64 * 1024)
 /* Connections over the limit that are still taken, to be told so. */
 #define OVERFLOW_CONNECTIONS 32U
 /* A refused body up to this size is read and dropped, so that the client gets to read the answer;
  * a connection that sends more is closed. */
 #define MAX_DRAIN ((size_t)16 * 1024 * 1024)
 
+/* A listening socket and what serves it. */
+struct port {
+    struct http_server *server;
+    struct MHD_Daemon *daemon;
+    struct tls *tls; /* NULL: plain */
+    bool admin;
+};
+
 /* A connection, from its start to just before its socket is closed. */
 struct connection {
     struct list link; /* in server->reading, while it owes us bytes or takes our answer */
     struct http_server *server;
+    const struct port *port;
+    struct tls_identity *identity; /* NULL: plain */
     int fd;
     uint64_t deadline_ms; /* to have sent a request, or to have taken the answer */
 };
 
-/* One request; lives from its first line to its completion. */
+/* One request; lives from its first line to its completion. The daemon's thread's, but between
+ * suspending and resuming the connection, when it is the pool's. */
 struct exchange {
+    struct job job;
+    struct MHD_Connection *mhd;
+    const struct port *port;
+    struct http_request request; /* set when it is whole; borrows from mhd and the exchange */
+    struct http_response response;
+    bool answered; /* by the pool: response is to be sent */
     char *target;
     struct buf body;
     size_t n_received;
@@ -56,8 +79,8 @@ struct exchange {
 };
 
 struct http_server {
-    struct MHD_Daemon *daemons[HTTP_MAX_LISTENERS];
-    size_t n_daemons;
+    struct port ports[HTTP_MAX_LISTENERS];
+    size_t n_ports;
     unsigned max_connections;
     uint64_t idle_timeout_ms;
     size_t max_body;
@@ -66,40 +89,14 @@ struct http_server {
     atomic_uint n_connections;
     atomic_bool closing;
     struct lock lock;
-    struct cond changed;
+    struct cond ended;   /* n_active has become 0 */
+    struct cond stop;    /* reaper_stop is set */
     struct list reading; /* connections, earliest deadline first; under lock */
     unsigned n_active;   /* requests between their first byte and their end; under lock */
     bool reaper_stop;    /* under lock */
     struct thread reaper;
+    struct job_pool *pool;
 };
-
-void http_response_init(struct http_response *response)
-{
-    *response = (struct http_response){ .code = 500 };
-}
-
-void http_response_fini(struct http_response *response)
-{
-    free(response->body);
-    for (size_t i = 0; i < response->n_headers; i++) {
-        free(response->headers[i].value);
-    }
-    http_response_init(response);
-}
-
-void http_response_header(struct http_response *response, const char *name, const char *value)
-{
-    ASSERT(response->n_headers < N_ELEMENTS(response->headers));
-    struct http_header *header = &response->headers[response->n_headers++];
-    *header = (struct http_header){ name, xstrdup(value) };
-    size_t n = 0;
-    for (const char *p = value; *p; p++) {
-        if ((unsigned char)*p >= 0x20 && *p != 0x7F) {
-            header->value[n++] = *p;
-        }
-    }
-    header->value[n] = '\0';
-}
 
 /* Deadlines are all equally long, so a connection that gets a new one goes to the end. */
 static void watch(struct connection *connection)
@@ -109,7 +106,6 @@ static void watch(struct connection *connection)
     list_remove(&connection->link);
     connection->deadline_ms = clock_mono_ms() + 2 * server->idle_timeout_ms;
     list_push_back(&server->reading, &connection->link);
-    cond_broadcast(&server->changed);
     lock_drop(&server->lock);
 }
 
@@ -120,18 +116,22 @@ static void unwatch(struct connection *connection)
     lock_drop(&connection->server->lock);
 }
 
+/* Nobody wakes the reaper for a new connection: its deadline is not before those that the reaper
+ * knows, nor before the end of a wait that began when there was none. */
 static void *reaper_main(void *arg)
 {
     struct http_server *server = arg;
     lock_take(&server->lock);
     while (!server->reaper_stop) {
-        if (list_empty(&server->reading)) {
-            cond_wait(&server->changed, &server->lock);
-            continue;
+        uint64_t now = clock_mono_ms();
+        uint64_t next = now + 2 * server->idle_timeout_ms;
+        struct connection *first = NULL;
+        if (!list_empty(&server->reading)) {
+            first = CONTAINER_OF(server->reading.next, struct connection, link);
+            next = first->deadline_ms;
         }
-        struct connection *first = CONTAINER_OF(server->reading.next, struct connection, link);
-        if (clock_mono_ms() < first->deadline_ms) {
-            (void)cond_wait_until(&server->changed, &server->lock, first->deadline_ms);
+        if (now < next) {
+            (void)cond_wait_until(&server->stop, &server->lock, next);
             continue;
         }
         /* Under the lock the socket cannot be closed and its number given to another; the call does
@@ -146,20 +146,28 @@ static void *reaper_main(void *arg)
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http_server *server = arg;
+    const struct port *port = arg;
+    struct http_server *server = port->server;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct connection *connection = xcalloc(1, sizeof(*connection));
         connection->server = server;
+        connection->port = port;
         connection->fd = info->connect_fd;
+        if (port->tls) {
+            info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+            connection->identity = tls_begin(port->tls, info->tls_session);
+        }
         list_init(&connection->link);
         *context = connection;
         atomic_fetch_add(&server->n_connections, 1);
         watch(connection);
     } else if (*context) {
-        unwatch(*context);
-        free(*context);
+        struct connection *connection = *context;
+        unwatch(connection);
+        tls_end(connection->identity);
+        free(connection);
         *context = NULL;
         atomic_fetch_sub(&server->n_connections, 1);
     }
@@ -168,7 +176,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address UNUSED,
                                  socklen_t length UNUSED)
 {
-    struct http_server *server = arg;
+    const struct port *port = arg;
+    struct http_server *server = port->server;
     static struct log_limit limit;
     if (atomic_load(&server->n_connections) < server->max_connections + OVERFLOW_CONNECTIONS) {
         return MHD_YES;
@@ -182,10 +191,12 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *address UNUSE
     return MHD_NO;
 }
 
-static void *on_request_line(void *arg UNUSED, const char *target,
-                             struct MHD_Connection *mhd UNUSED)
+static void *on_request_line(void *arg, const char *target, struct MHD_Connection *mhd)
 {
     struct exchange *exchange = xcalloc(1, sizeof(*exchange));
+    exchange->port = arg;
+    exchange->mhd = mhd;
+    http_response_init(&exchange->response);
     exchange->target = xstrdup(target);
     buf_init(&exchange->body);
     return exchange;
@@ -204,7 +215,9 @@ static void set_active(struct http_server *server, struct exchange *exchange, bo
     if (exchange->active != active) {
         exchange->active = active;
         server->n_active += active ? 1U : -1U;
-        cond_broadcast(&server->changed);
+        if (server->n_active == 0) {
+            cond_broadcast(&server->ended);
+        }
     }
     lock_drop(&server->lock);
 }
@@ -216,11 +229,13 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     if (!exchange) {
         return;
     }
-    set_active(arg, exchange, false);
+    const struct port *port = arg;
+    set_active(port->server, exchange, false);
     struct connection *connection = connection_of(mhd);
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && connection) {
         watch(connection);
     }
+    http_response_fini(&exchange->response);
     buf_fini(&exchange->body);
     free(exchange->target);
     free(exchange);
@@ -316,36 +331,68 @@ static struct MHD_Response *make_response(struct http_response *response)
     return mhd;
 }
 
-static enum MHD_Result answer(struct http_server *server, struct MHD_Connection *mhd,
-                              const char *method, const struct exchange *exchange)
+static void make_request(struct exchange *exchange, const char *method)
 {
-    struct http_request request = {
+    struct MHD_Connection *mhd = exchange->mhd;
+    exchange->request = (struct http_request){
         .method = method,
         .target = exchange->target,
         .content_type = header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE),
         .accept = header(mhd, MHD_HTTP_HEADER_ACCEPT),
         .authorization = header(mhd, MHD_HTTP_HEADER_AUTHORIZATION),
         .host = header(mhd, MHD_HTTP_HEADER_HOST),
+        .origin = header(mhd, MHD_HTTP_HEADER_ORIGIN),
+        .wanted_method = header(mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD),
+        .admin = exchange->port->admin,
+        .tls = exchange->port->tls != NULL,
         .body = buf_text(&exchange->body),
         .body_length = exchange->body.length,
         .refused = exchange->refused,
+        .start_us = clock_mono_us(),
     };
-    set_client(mhd, &request);
-    /* The idle time-out is off while the handler works: microhttpd would count that as idle. */
-    (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-    struct http_response response;
-    http_response_init(&response);
-    server->handler(server->arg, &request, &response);
-    response.close = response.close || atomic_load(&server->closing);
-    (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT,
-                                    (unsigned)(server->idle_timeout_ms / 1000));
-    struct MHD_Response *made = make_response(&response);
-    enum MHD_Result result = made ? MHD_queue_response(mhd, (unsigned)response.code, made) : MHD_NO;
-    if (made) {
-        MHD_destroy_response(made);
+    set_client(mhd, &exchange->request);
+}
+
+static enum MHD_Result send_answer(struct exchange *exchange)
+{
+    struct http_response *response = &exchange->response;
+    response->close = response->close || atomic_load(&exchange->port->server->closing);
+    struct MHD_Response *made = make_response(response);
+    if (!made) {
+        return MHD_NO;
     }
-    http_response_fini(&response);
+    enum MHD_Result result = MHD_queue_response(exchange->mhd, (unsigned)response->code, made);
+    MHD_destroy_response(made);
     return result;
+}
+
+/* On a thread of the pool. The exchange is not touched after the connection is resumed. */
+static void run_blocking(struct job *job)
+{
+    struct exchange *exchange = CONTAINER_OF(job, struct exchange, job);
+    struct http_server *server = exchange->port->server;
+    exchange->request.may_block = true;
+    ASSERT(server->handler(server->arg, &exchange->request, &exchange->response));
+    exchange->answered = true;
+    MHD_resume_connection(exchange->mhd);
+}
+
+/* Answers at once, or suspends the connection and leaves the rest to the pool. */
+static enum MHD_Result answer(struct exchange *exchange, const char *method)
+{
+    struct http_server *server = exchange->port->server;
+    make_request(exchange, method);
+    if (server->handler(server->arg, &exchange->request, &exchange->response)) {
+        return send_answer(exchange);
+    }
+    http_response_fini(&exchange->response);
+    exchange->job.run = run_blocking;
+    MHD_suspend_connection(exchange->mhd);
+    if (!job_pool_add(server->pool, &exchange->job)) {
+        exchange->request.refused = 503;
+        run_blocking(&exchange->job);
+    }
+    return MHD_YES;
 }
 
 /* Most refusals wait for the body, as a client that is still sending may not listen. */
@@ -363,24 +410,31 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
                                   const char *method, const char *version UNUSED, const char *bytes,
                                   size_t *length, void **context)
 {
-    struct http_server *server = arg;
+    const struct port *port = arg;
+    struct http_server *server = port->server;
     struct exchange *exchange = *context;
     if (!exchange->begun) {
         exchange->begun = true;
         set_active(server, exchange, true);
         exchange->refused = early_refusal(server, mhd, exchange);
-        return exchange->refused && must_answer_early(mhd, exchange)
-                   ? answer(server, mhd, method, exchange)
-                   : MHD_YES;
+        return exchange->refused && must_answer_early(mhd, exchange) ? answer(exchange, method)
+                                                                     : MHD_YES;
     }
     if (*length > 0) {
         return take_body(server, exchange, bytes, length);
     }
     struct connection *connection = connection_of(mhd);
-    unwatch(connection);
-    enum MHD_Result result = answer(server, mhd, method, exchange);
+    if (!exchange->answered) {
+        unwatch(connection);
+        enum MHD_Result result = answer(exchange, method);
+        if (exchange->job.run) {
+            return result;
+        }
+        watch(connection);
+        return result;
+    }
     watch(connection);
-    return result;
+    return send_answer(exchange);
 }
 
 /* Targets are decoded by us, segment by segment. */
@@ -401,33 +455,47 @@ PRINTF_LIKE(2, 0) static void on_log(void *arg UNUSED, const char *format, va_li
     }
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+static struct MHD_Daemon *start_daemon(struct port *port, int fd)
 {
-    /* Counted by on_accept; microhttpd's own limit would make it stop accepting without a word. */
-    unsigned limit = server->max_connections + OVERFLOW_CONNECTIONS + 8;
+    const struct http_server *server = port->server;
+    /* Counted by on_accept; microhttpd's own limit, which it divides by its threads, would make it
+     * stop accepting without a word. */
+    unsigned limit = (server->max_connections + OVERFLOW_CONNECTIONS + 8) * N_THREADS;
+    /* A daemon with TLS wants to know where certificates come from; tls_begin has said it to each
+     * session before it asks. */
+    struct MHD_OptionItem tls[] = {
+        { port->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+          port->tls ? (void *)(uintptr_t)tls_no_certificate() : NULL },
+        { MHD_OPTION_END, 0, NULL },
+    };
     return MHD_start_daemon(
-        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-            MHD_USE_ERROR_LOG,
-        0, on_accept, server, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (port->tls ? MHD_USE_TLS : 0U),
+        0, on_accept, port, on_request, port, MHD_OPTION_EXTERNAL_LOGGER, on_log, port,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(server->idle_timeout_ms / 1000),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
-        STACK_SIZE, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+        STACK_SIZE, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, port,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, port, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, port, MHD_OPTION_NOTIFY_COMPLETED, on_completed, port,
+        MHD_OPTION_THREAD_POOL_SIZE, N_THREADS, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static void server_free(struct http_server *server)
 {
     lock_take(&server->lock);
     server->reaper_stop = true;
-    cond_broadcast(&server->changed);
+    cond_broadcast(&server->stop);
     lock_drop(&server->lock);
+    /* First the handlers: a suspended connection cannot be closed. */
+    job_pool_stop(server->pool);
     thread_join(&server->reaper);
-    for (size_t i = 0; i < server->n_daemons; i++) {
-        MHD_stop_daemon(server->daemons[i]);
+    for (size_t i = 0; i < server->n_ports; i++) {
+        MHD_stop_daemon(server->ports[i].daemon);
     }
-    cond_fini(&server->changed);
+    job_pool_free(server->pool);
+    cond_fini(&server->ended);
+    cond_fini(&server->stop);
     lock_fini(&server->lock);
     free(server);
 }
@@ -442,17 +510,23 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     server->handler = options->handler;
     server->arg = options->arg;
     lock_init(&server->lock, LOCK_RANK_REST);
-    cond_init(&server->changed);
+    cond_init(&server->ended);
+    cond_init(&server->stop);
     list_init(&server->reading);
+    server->pool = job_pool_start(options->max_blocking);
     thread_start(&server->reaper, "rest-reaper", reaper_main, server);
-    for (size_t i = 0; i < options->n_listen_fds; i++) {
+    ASSERT(options->n_listens <= HTTP_MAX_LISTENERS);
+    for (size_t i = 0; i < options->n_listens; i++) {
+        const struct http_listen *listen = &options->listens[i];
+        struct port *port = &server->ports[i];
+        *port = (struct port){ .server = server, .tls = listen->tls, .admin = listen->admin };
         /* The daemon closes its socket at the end, also when another one does not start. */
-        server->daemons[i] = start_daemon(server, options->listen_fds[i]);
-        if (!server->daemons[i]) {
+        port->daemon = start_daemon(port, listen->fd);
+        if (!port->daemon) {
             server_free(server);
             return error_set(reterr, ERR_IO, "listeners: the HTTP server does not start");
         }
-        server->n_daemons++;
+        server->n_ports++;
     }
     *ret_server = server;
     return ERR_OK;
@@ -464,14 +538,14 @@ void http_stop(struct http_server *server, uint64_t deadline_ms)
         return;
     }
     atomic_store(&server->closing, true);
-    for (size_t i = 0; i < server->n_daemons; i++) {
-        int fd = MHD_quiesce_daemon(server->daemons[i]);
+    for (size_t i = 0; i < server->n_ports; i++) {
+        int fd = MHD_quiesce_daemon(server->ports[i].daemon);
         if (fd >= 0) {
             (void)close(fd);
         }
     }
     lock_take(&server->lock);
-    while (server->n_active > 0 && cond_wait_until(&server->changed, &server->lock, deadline_ms)) {
+    while (server->n_active > 0 && cond_wait_until(&server->ended, &server->lock, deadline_ms)) {
     }
     lock_drop(&server->lock);
     server_free(server);

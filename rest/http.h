@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server under the REST interface: connections, limits and time-outs; what a request asks
- * for is the handler's business. Behind it microhttpd runs one thread for each connection, so a
- * handler may block. What the protocol layer has to refuse is handed to the handler with `refused`
- * set, so that every answer has the same form.
+ * for is the handler's business. A few threads serve all connections; a handler that may block says
+ * so and is called again on a thread where it may. What the protocol layer has to refuse is handed
+ * to the handler with `refused` set, so that every answer has the same form.
  */
 #pragma once
 
@@ -13,7 +13,8 @@
 
 #include "worker/base/err.h"
 
-#define HTTP_MAX_LISTENERS 8
+/* Of both kinds together. */
+#define HTTP_MAX_LISTENERS 16
 /* Longest request target that is served; longer ones are refused with 414. */
 #define HTTP_MAX_TARGET 8192
 /* Most bytes of header names and values together; more is refused with 431. */
@@ -27,15 +28,20 @@ struct http_request {
     const char *accept;
     const char *authorization;
     const char *host;
-    const char *body; /* terminated by a NUL that is not counted */
+    const char *origin;
+    const char *wanted_method; /* Access-Control-Request-Method: a preflight asks with it */
+    const char *body;          /* terminated by a NUL that is not counted */
     size_t body_length;
-    bool admin;      /* came in by a listener that is for admin routes only */
-    int refused;     /* status that the protocol layer decided on; 0: none */
-    char client[64]; /* address of the peer */
+    bool admin;        /* came in by a listener that is for admin routes only */
+    bool tls;          /* came in by https */
+    int refused;       /* status that the protocol layer decided on; 0: none */
+    bool may_block;    /* this call of the handler may take its time */
+    uint64_t start_us; /* monotonic: when the request was there */
+    char client[64];   /* address of the peer */
 };
 
 struct http_header {
-    const char *name; /* a constant */
+    const char *name; /* borrowed */
     char *value;      /* owned */
 };
 
@@ -44,26 +50,39 @@ struct http_response {
     int code;
     char *body; /* owned; NULL: none */
     size_t body_length;
-    const char *content_type; /* a constant; NULL: no body */
-    struct http_header headers[4];
+    const char *content_type;    /* a constant; NULL: no body */
+    struct http_header *headers; /* n_headers, owned */
     size_t n_headers;
-    bool close; /* end the connection after this answer */
+    bool close;    /* end the connection after this answer */
+    char user[64]; /* who asked, for the access log; "": nobody said */
 };
 
 void http_response_init(struct http_response *response);
 void http_response_fini(struct http_response *response);
-/* http_response_header adds a header; name must be a constant, value is copied; control characters
- * in value are dropped. */
+/* http_response_header adds a header; name must outlive the response, value is copied; control
+ * characters in value are dropped. http_response_set_header does so in place of headers of that
+ * name. */
 void http_response_header(struct http_response *response, const char *name, const char *value);
+void http_response_set_header(struct http_response *response, const char *name, const char *value);
 
-/* Answers one request; called on the connection's thread, may block. */
-typedef void http_handler_fn(void *arg, const struct http_request *request,
+/* Answers one request and returns true. Where request->may_block is false it may return false
+ * instead, unless `refused` is set: then nothing was done, and it is called again with may_block on
+ * another thread. */
+typedef bool http_handler_fn(void *arg, const struct http_request *request,
                              struct http_response *response);
 
+/* A listening socket. */
+struct http_listen {
+    int fd;          /* taken over on success */
+    struct tls *tls; /* NULL: plain http; borrowed until http_stop */
+    bool admin;      /* for admin routes only */
+};
+
 struct http_options {
-    const int *listen_fds; /* listening sockets, taken over on success */
-    size_t n_listen_fds;
+    const struct http_listen *listens;
+    size_t n_listens;         /* at most HTTP_MAX_LISTENERS */
     unsigned max_connections; /* further ones are answered with 503, or refused */
+    unsigned max_blocking;    /* handlers that may block at once; further requests wait */
     uint64_t idle_timeout_ms; /* without a byte; twice that for sending one whole request */
     size_t max_body;          /* longer bodies are refused with 413 */
     http_handler_fn *handler;

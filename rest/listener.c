@@ -13,27 +13,24 @@
 
 #define BACKLOG 256
 
-static enum err bad_form(const char *entry, struct error *reterr)
+static enum err bad_form(const char *key, const char *entry, struct error *reterr)
 {
     return error_set(reterr, ERR_INVALID,
-                     "Invalid value %s for configuration listeners: expected http://host:port with "
-                     "a port from 0 to 65535; an empty host means all interfaces",
-                     entry);
+                     "Invalid value %s for configuration %s: expected http://host:port or "
+                     "https://host:port with a port from 0 to 65535; an empty host means all "
+                     "interfaces",
+                     entry, key);
 }
 
 /* Splits "http://host:port"; an IPv6 address stands in brackets. */
-static enum err parse(const char *entry, struct listener *ret_listener, struct error *reterr)
+static enum err parse(const char *key, const char *entry, struct listener *ret_listener,
+                      struct error *reterr)
 {
-    if (strncasecmp(entry, "https://", 8) == 0) {
-        return error_set(reterr, ERR_INVALID,
-                         "Invalid value %s for configuration listeners: https is not supported "
-                         "here: use http and put a TLS proxy in front",
-                         entry);
+    bool tls = strncasecmp(entry, "https://", 8) == 0;
+    if (!tls && strncasecmp(entry, "http://", 7) != 0) {
+        return bad_form(key, entry, reterr);
     }
-    if (strncasecmp(entry, "http://", 7) != 0) {
-        return bad_form(entry, reterr);
-    }
-    const char *host = entry + 7;
+    const char *host = entry + (tls ? 8 : 7);
     bool brackets = host[0] == '[';
     host += brackets;
     size_t length = strcspn(host, brackets ? "]" : ":");
@@ -42,9 +39,9 @@ static enum err parse(const char *entry, struct listener *ret_listener, struct e
     long port = *colon == ':' ? strtol(colon + 1, &end, 10) : -1;
     if (!end || end == colon + 1 || *end != '\0' || port < 0 || port > 65535 ||
         length >= sizeof(ret_listener->host)) {
-        return bad_form(entry, reterr);
+        return bad_form(key, entry, reterr);
     }
-    *ret_listener = (struct listener){ .fd = -1, .port = (int)port };
+    *ret_listener = (struct listener){ .fd = -1, .tls = tls, .port = (int)port };
     (void)snprintf(ret_listener->host, sizeof(ret_listener->host), "%.*s", (int)length, host);
     return ERR_OK;
 }
@@ -106,7 +103,8 @@ static int open_any(const struct addrinfo *list, bool all)
     return fd;
 }
 
-static enum err listener_open(struct listener *listener, const char *entry, struct error *reterr)
+static enum err listener_open(struct listener *listener, const char *key, const char *entry,
+                              struct error *reterr)
 {
     char service[16];
     (void)snprintf(service, sizeof(service), "%d", listener->port);
@@ -119,10 +117,11 @@ static enum err listener_open(struct listener *listener, const char *entry, stru
     struct addrinfo *list = NULL;
     int rc = getaddrinfo(all ? NULL : listener->host, service, &hints, &list);
     if (rc != 0) {
-        return error_set(reterr, ERR_IO,
-                         "Invalid value %s for configuration listeners: %s: give a name or address "
-                         "of this host",
-                         entry, gai_strerror(rc));
+        return error_set(
+            reterr, ERR_IO,
+            "Invalid value %s for configuration %s: %s: give a name or address of this "
+            "host",
+            entry, key, gai_strerror(rc));
     }
     int fd = open_any(list, all);
     int saved = errno;
@@ -131,26 +130,25 @@ static enum err listener_open(struct listener *listener, const char *entry, stru
         const char *mend = saved == EADDRINUSE
                                ? "another process listens there: stop it or give another port"
                                : "give an address of this host and a port that is allowed";
-        return error_set(reterr, ERR_IO, "Invalid value %s for configuration listeners: %s: %s",
-                         entry, strerror(saved), mend);
+        return error_set(reterr, ERR_IO, "Invalid value %s for configuration %s: %s: %s", entry,
+                         key, strerror(saved), mend);
     }
     listener->fd = fd;
     listener->port = bound_port(fd);
     return ERR_OK;
 }
 
-/* Parses all entries; nothing is opened yet. */
-static enum err parse_all(const char *text, const struct config_list *entries,
+static enum err parse_all(const char *key, const char *text, const struct config_list *entries,
                           struct listeners *ret_listeners, struct error *reterr)
 {
     struct listeners listeners = { .n_items = entries->n_items };
-    if (entries->n_items == 0 || entries->n_items > HTTP_MAX_LISTENERS) {
+    if (entries->n_items == 0 || entries->n_items > LISTENERS_MAX) {
         return error_set(reterr, ERR_INVALID,
-                         "Invalid value %s for configuration listeners: expected 1 to %d entries",
-                         text, HTTP_MAX_LISTENERS);
+                         "Invalid value %s for configuration %s: expected 1 to %d entries", text,
+                         key, LISTENERS_MAX);
     }
     for (size_t i = 0; i < entries->n_items; i++) {
-        enum err err = parse(entries->items[i], &listeners.items[i], reterr);
+        enum err err = parse(key, entries->items[i], &listeners.items[i], reterr);
         if (err != ERR_OK) {
             return err;
         }
@@ -159,24 +157,35 @@ static enum err parse_all(const char *text, const struct config_list *entries,
     return ERR_OK;
 }
 
-enum err listeners_check(const char *text, struct error *reterr)
+enum err listeners_parse(const char *key, const char *text, struct listeners *ret_listeners,
+                         struct error *reterr)
 {
-    struct listeners listeners;
     struct config_list entries;
     config_list_split(text, &entries);
-    enum err err = parse_all(text, &entries, &listeners, reterr);
+    enum err err = parse_all(key, text, &entries, ret_listeners, reterr);
     config_list_fini(&entries);
     return err;
 }
 
-enum err listeners_open(const char *text, struct listeners *ret_listeners, struct error *reterr)
+bool listeners_have_tls(const struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->n_items; i++) {
+        if (listeners->items[i].tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err listeners_open(const char *key, const char *text, struct listeners *ret_listeners,
+                        struct error *reterr)
 {
     struct listeners listeners = { .n_items = 0 };
     struct config_list entries;
     config_list_split(text, &entries);
-    enum err err = parse_all(text, &entries, &listeners, reterr);
+    enum err err = parse_all(key, text, &entries, &listeners, reterr);
     for (size_t i = 0; i < entries.n_items && err == ERR_OK; i++) {
-        err = listener_open(&listeners.items[i], entries.items[i], reterr);
+        err = listener_open(&listeners.items[i], key, entries.items[i], reterr);
     }
     config_list_fini(&entries);
     if (err != ERR_OK) {

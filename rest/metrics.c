@@ -17,7 +17,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/metrics",
       .handler = get_metrics,
-      .flags = ROUTE_EARLY | ROUTE_ANY_TYPE | ROUTE_PROBE,
+      .flags = ROUTE_EARLY | ROUTE_QUICK | ROUTE_ANY_TYPE | ROUTE_PROBE,
       .doc = "Metrics of this worker in Prometheus' text format.",
       .replies = { { 200, "string" } } },
 };

@@ -179,7 +179,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connector-plugins",
       .handler = list_plugins,
-      .flags = ROUTE_EARLY,
+      .flags = ROUTE_QUICK | ROUTE_EARLY,
       .doc = "Classes of connectors; with connectorsOnly=false of all plug-ins.",
       .query = { { "connectorsOnly", "boolean", "Leave out what is no connector; default true." } },
       .replies = { { 200, "[PluginInfo]" } } },

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The REST interface as main sees it: addresses, life, access log. See rest.h. */
+/* The REST interface as main sees it: addresses and life. See rest.h. */
 #include "rest/rest.h"
 
+#include <strings.h>
 #include <unistd.h>
 
+#include "rest/access_log.h"
 #include "rest/env.h"
 #include "rest/http.h"
 #include "rest/listener.h"
 #include "rest/router.h"
-#include "rest/target.h"
+#include "rest/tls.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
@@ -18,104 +20,32 @@
 #define MAX_BODY ((size_t)1024 * 1024)
 /* Longest wait at the end for answers that are under way. */
 #define STOP_MS 5000U
+/* listeners and admin.listeners. */
+#define N_SIDES 2
 
 struct rest {
     struct env env;
+    struct listeners listeners[N_SIDES];
+    struct tls *tls[N_SIDES]; /* NULL: no entry of that side is https */
     struct http_server *server;
     int port;
     char worker_id[300];
 };
 
-static bool in_route(const struct route *route, const char *name)
-{
-    for (size_t i = 0; i < ROUTE_MAX_QUERY && route->query[i].name; i++) {
-        if (strcmp(route->query[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
+_Static_assert(N_SIDES *LISTENERS_MAX <= HTTP_MAX_LISTENERS, "http serves all listeners");
 
-/* Of the query only what the interface knows is logged: the rest may be anything. */
-static bool is_known(const char *name)
-{
-    for (const struct route_table *const *table = routes_all(); *table; table++) {
-        for (size_t i = 0; i < (*table)->n_rows; i++) {
-            if (in_route(&(*table)->rows[i], name)) {
-                return true;
-            }
-        }
-    }
-    return strcmp(name, "forward") == 0;
-}
-
-static void add_query(struct buf *line, const struct target *target)
-{
-    char mark = '?';
-    for (size_t i = 0; i < target->n_query; i++) {
-        if (is_known(target->query[i].name)) {
-            buf_printf(line, "%c%s=", mark, target->query[i].name);
-            percent_encode(line, target->query[i].value);
-            mark = '&';
-        }
-    }
-}
-
-static void add_path(struct buf *line, const char *text)
-{
-    struct target target;
-    if (target_parse(text, &target, NULL) != ERR_OK) {
-        buf_add_text(line, "(unreadable)");
-        return;
-    }
-    buf_add_text(line, target.n_segments == 0 ? "/" : "");
-    for (size_t i = 0; i < target.n_segments; i++) {
-        buf_add_char(line, '/');
-        percent_encode(line, target.segments[i]);
-    }
-    add_query(line, &target);
-    target_fini(&target);
-}
-
-/* Changes are news; looking is not, and probes and scrapers look all the time. */
-static enum log_level access_level(const struct http_request *request)
-{
-    bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
-                 strcmp(request->method, "OPTIONS") == 0;
-    return reads ? LOG_DEBUG : LOG_INFO;
-}
-
-static void log_access(const struct http_request *request, const struct http_response *response,
-                       uint64_t took_us)
-{
-    enum log_level level = access_level(request);
-    if (!log_passes(LOGGER_rest_access, level)) {
-        return;
-    }
-    struct buf path;
-    struct buf method;
-    buf_init(&path);
-    buf_init(&method);
-    add_path(&path, request->target);
-    percent_encode(&method, request->method);
-    log_write(level, NULL, "REST-ACCESS",
-              "client=%s method=%.20s path=%.300s code=%d bytes=%zu ms=%.1f", request->client,
-              buf_text(&method), buf_text(&path), response->code, response->body_length,
-              (double)took_us / 1000.0);
-    buf_fini(&path);
-    buf_fini(&method);
-}
-
-static void on_request(void *arg, const struct http_request *request,
+static bool on_request(void *arg, const struct http_request *request,
                        struct http_response *response)
 {
     struct rest *rest = arg;
-    uint64_t start_us = clock_mono_us();
-    router_serve(&rest->env, request, response);
-    uint64_t took_us = clock_mono_us() - start_us;
+    if (!router_serve(&rest->env, request, response)) {
+        return false;
+    }
+    uint64_t took_us = clock_mono_us() - request->start_us;
     metric_add(metrics_worker(), METRIC_REST_REQUESTS, (unsigned)(response->code / 100 - 1), 1);
     metric_observe(metrics_worker(), METRIC_REST_DURATION, (double)took_us / 1e6);
-    log_access(request, response, took_us);
+    access_log_write(request, response, took_us);
+    return true;
 }
 
 /* The host that other workers use: as configured, else the listener's, else this machine's name. */
@@ -135,9 +65,32 @@ static void advertised_host(const struct kvs *props, const struct listener *list
     host[size - 1] = '\0';
 }
 
-static void set_address(struct rest *rest, const struct listeners *listeners)
+/* The listener that other workers use: the first of rest.advertised.listener's scheme; without
+ * that property the first http one, as in Connect, else the first. */
+static enum err advertised_listener(const struct kvs *props, const struct listeners *listeners,
+                                    const struct listener **ret_listener, struct error *reterr)
 {
-    const struct listener *listener = &listeners->items[0];
+    CLEANUP(free_charp) char *scheme = worker_config_text(props, "rest.advertised.listener");
+    bool given = scheme && scheme[0] != '\0';
+    bool tls = given && strcasecmp(scheme, "https") == 0;
+    const struct listener *found = NULL;
+    if (!given || tls || strcasecmp(scheme, "http") == 0) {
+        for (size_t i = 0; i < listeners->n_items && !found; i++) {
+            found = listeners->items[i].tls == tls ? &listeners->items[i] : NULL;
+        }
+    }
+    if (!found && given) {
+        return error_set(reterr, ERR_INVALID,
+                         "Invalid value %s for configuration rest.advertised.listener: must be "
+                         "http or https, the scheme of an entry of listeners",
+                         scheme);
+    }
+    *ret_listener = found ? found : &listeners->items[0];
+    return ERR_OK;
+}
+
+static void set_address(struct rest *rest, const struct listener *listener)
+{
     char host[256];
     advertised_host(&rest->env.props, listener, host, sizeof(host));
     int64_t port = worker_config_int(&rest->env.props, "rest.advertised.port");
@@ -145,31 +98,101 @@ static void set_address(struct rest *rest, const struct listeners *listeners)
     bool ipv6 = strchr(host, ':') && host[0] != '[';
     (void)snprintf(rest->worker_id, sizeof(rest->worker_id), "%s%s%s:%d", ipv6 ? "[" : "", host,
                    ipv6 ? "]" : "", rest->port);
-    (void)snprintf(rest->env.url, sizeof(rest->env.url), "http://%s", rest->worker_id);
+    (void)snprintf(rest->env.url, sizeof(rest->env.url), "%s://%s",
+                   listener->tls ? "https" : "http", rest->worker_id);
 }
 
-static enum err check_advertised_listener(const struct kvs *props, struct error *reterr)
+/* One of the two properties that name listeners. */
+static const struct side {
+    const char *key;
+    const char *tls_prefix;
+    bool admin;
+} sides[N_SIDES] = {
+    { "listeners", TLS_LISTENERS, false },
+    { "admin.listeners", TLS_ADMIN, true },
+};
+
+/* The value of a side's property; NULL: it has no listeners. Owned. */
+static char *side_text(const struct side *side, const struct kvs *props)
 {
-    CLEANUP(free_charp) char *scheme = worker_config_text(props, "rest.advertised.listener");
-    if (scheme && scheme[0] != '\0' && strcasecmp(scheme, "http") != 0) {
-        return error_set(reterr, ERR_INVALID,
-                         "Invalid value %s for configuration rest.advertised.listener: must be "
-                         "http, the scheme of an entry of listeners",
-                         scheme);
+    char *text = worker_config_text(props, side->key);
+    if (side->admin && text && text[strspn(text, " ,")] == '\0') {
+        free(text);
+        return NULL;
     }
-    return ERR_OK;
+    return text || side->admin ? text : xstrdup("");
 }
 
-static enum err serve(struct rest *rest, struct listeners *listeners, struct error *reterr)
+static enum err check_side(const struct side *side, const struct kvs *props, struct error *reterr)
 {
-    int fds[HTTP_MAX_LISTENERS];
-    for (size_t i = 0; i < listeners->n_items; i++) {
-        fds[i] = listeners->items[i].fd;
+    CLEANUP(free_charp) char *text = side_text(side, props);
+    struct listeners parsed;
+    if (!text) {
+        return ERR_OK;
+    }
+    enum err err = listeners_parse(side->key, text, &parsed, reterr);
+    if (err == ERR_OK && listeners_have_tls(&parsed)) {
+        err = tls_check(props, side->tls_prefix, reterr);
+    }
+    const struct listener *ignored = NULL;
+    if (err == ERR_OK && !side->admin) {
+        err = advertised_listener(props, &parsed, &ignored, reterr);
+    }
+    return err;
+}
+
+enum err rest_check(const struct kvs *props, struct error *reterr)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < N_SIDES && err == ERR_OK; i++) {
+        err = check_side(&sides[i], props, reterr);
+    }
+    struct env env;
+    err = err == ERR_OK ? env_init(&env, props, reterr) : err;
+    if (err == ERR_OK) {
+        env_fini(&env);
+    }
+    return err;
+}
+
+static enum err open_side(struct rest *rest, const struct side *side, struct error *reterr)
+{
+    CLEANUP(free_charp) char *text = side_text(side, &rest->env.props);
+    size_t i = (size_t)(side - sides);
+    if (!text) {
+        return ERR_OK;
+    }
+    enum err err = listeners_open(side->key, text, &rest->listeners[i], reterr);
+    if (err == ERR_OK && listeners_have_tls(&rest->listeners[i])) {
+        tls_config_warn(&rest->env.props, side->tls_prefix);
+        err = tls_new(&rest->env.props, side->tls_prefix, &rest->tls[i], reterr);
+    }
+    if (err == ERR_OK && rest->tls[i]) {
+        tls_log(rest->tls[i]);
+    }
+    return err;
+}
+
+static enum err serve(struct rest *rest, struct error *reterr)
+{
+    struct http_listen listens[HTTP_MAX_LISTENERS];
+    size_t n = 0;
+    for (size_t side = 0; side < N_SIDES; side++) {
+        const struct listeners *listeners = &rest->listeners[side];
+        for (size_t i = 0; i < listeners->n_items; i++) {
+            const struct listener *listener = &listeners->items[i];
+            listens[n++] = (struct http_listen){
+                .fd = listener->fd,
+                .tls = listener->tls ? rest->tls[side] : NULL,
+                .admin = sides[side].admin,
+            };
+        }
     }
     struct http_options options = {
-        .listen_fds = fds,
-        .n_listen_fds = listeners->n_items,
+        .listens = listens,
+        .n_listens = n,
         .max_connections = (unsigned)worker_config_int(&rest->env.props, "rest.max.connections"),
+        .max_blocking = rest->env.max_blocking,
         .idle_timeout_ms = (uint64_t)worker_config_int(&rest->env.props, "rest.idle.timeout.ms"),
         .max_body = MAX_BODY,
         .handler = on_request,
@@ -178,11 +201,38 @@ static enum err serve(struct rest *rest, struct listeners *listeners, struct err
     return http_start(&options, &rest->server, reterr);
 }
 
-enum err rest_check(const struct kvs *props, struct error *reterr)
+static void rest_free(struct rest *rest)
 {
-    CLEANUP(free_charp) char *text = worker_config_text(props, "listeners");
-    enum err err = listeners_check(text ? text : "", reterr);
-    return err == ERR_OK ? check_advertised_listener(props, reterr) : err;
+    for (size_t i = 0; i < N_SIDES; i++) {
+        tls_free(rest->tls[i]);
+    }
+    env_fini(&rest->env);
+    free(rest);
+}
+
+static enum err open_all(struct rest *rest, struct error *reterr)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < N_SIDES && err == ERR_OK; i++) {
+        err = open_side(rest, &sides[i], reterr);
+    }
+    const struct listener *listener = NULL;
+    if (err == ERR_OK) {
+        err = advertised_listener(&rest->env.props, &rest->listeners[0], &listener, reterr);
+    }
+    if (err == ERR_OK) {
+        set_address(rest, listener);
+        err = serve(rest, reterr);
+    }
+    return err;
+}
+
+static void log_listening(const struct rest *rest)
+{
+    CLEANUP(free_charp) char *text = worker_config_text(&rest->env.props, "listeners");
+    CLEANUP(free_charp) char *admin = worker_config_text(&rest->env.props, "admin.listeners");
+    log_info(NULL, "REST-LISTENING", "url=%s listeners=\"%s\" admin=\"%s\" auth=%s", rest->env.url,
+             text, admin ? admin : "(listeners)", rest->env.auth ? "basic" : "none");
 }
 
 enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct error *reterr)
@@ -191,23 +241,20 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct erro
     if (err != ERR_OK) {
         return err;
     }
-    CLEANUP(free_charp) char *text = worker_config_text(props, "listeners");
-    struct listeners listeners;
-    err = listeners_open(text ? text : "", &listeners, reterr);
-    if (err != ERR_OK) {
-        return err;
-    }
     struct rest *rest = xcalloc(1, sizeof(*rest));
-    env_init(&rest->env, props);
-    set_address(rest, &listeners);
-    err = serve(rest, &listeners, reterr);
+    err = env_init(&rest->env, props, reterr);
     if (err != ERR_OK) {
-        listeners_close(&listeners);
-        env_fini(&rest->env);
         free(rest);
         return err;
     }
-    log_info(NULL, "REST-LISTENING", "url=%s listeners=\"%s\"", rest->env.url, text);
+    err = open_all(rest, reterr);
+    if (err != ERR_OK) {
+        listeners_close(&rest->listeners[0]);
+        listeners_close(&rest->listeners[1]);
+        rest_free(rest);
+        return err;
+    }
+    log_listening(rest);
     *ret_rest = rest;
     return ERR_OK;
 }
@@ -215,6 +262,13 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct erro
 int rest_port(const struct rest *rest)
 {
     return rest->port;
+}
+
+int rest_listener_port(const struct rest *rest, bool admin, size_t index)
+{
+    const struct listeners *listeners = &rest->listeners[admin ? 1 : 0];
+    ASSERT(index < listeners->n_items);
+    return listeners->items[index].port;
 }
 
 const char *rest_url(const struct rest *rest)
@@ -239,6 +293,5 @@ void rest_stop(struct rest *rest)
     }
     env_stop(&rest->env);
     http_stop(rest->server, clock_mono_ms() + STOP_MS);
-    env_fini(&rest->env);
-    free(rest);
+    rest_free(rest);
 }

@@ -27,9 +27,12 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest,
 
 /* rest_port returns the advertised port: rest.advertised.port, else that of the first listener as
  * bound (port 0 in `listeners` means any free one). rest_url returns the advertised URL,
- * "http://host:port"; rest_worker_id "host:port". Both are borrowed until rest_stop. Thread: any.
+ * "http://host:port" or https; rest_worker_id "host:port". Both are borrowed until rest_stop.
+ * Thread: any.
  */
 int rest_port(const struct rest *rest);
+/* rest_listener_port returns the port of an entry of listeners or admin.listeners, as bound. */
+int rest_listener_port(const struct rest *rest, bool admin, size_t index);
 const char *rest_url(const struct rest *rest);
 const char *rest_worker_id(const struct rest *rest);
 

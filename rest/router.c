@@ -7,6 +7,7 @@
 
 #include "rest/forward.h"
 #include "rest/media.h"
+#include "worker/base/clock.h"
 #include "worker/base/mem.h"
 
 static bool parse_task(const char *text, int *ret_task)
@@ -107,6 +108,52 @@ static void answer_options(struct call *call, const char *allow)
     answer_text(call, 200, "text/plain", xstrdup(allow));
 }
 
+static bool changes(const char *method)
+{
+    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
+           strcmp(method, "OPTIONS") != 0;
+}
+
+static void answer_denied(struct call *call)
+{
+    http_response_header(call->response, "WWW-Authenticate",
+                         "Basic realm=\"sluice\", charset=\"UTF-8\"");
+    answer_error(call, 401, "User cannot access the resource.");
+}
+
+/* Whether whoever asks may do so; what is there and what is not is for users only. A browser sends
+ * no credentials with a preflight. */
+static bool admitted(struct call *call, bool preflight)
+{
+    struct auth *auth = call->env->auth;
+    if (!auth || preflight || (call->route && auth_is_open(auth, call->route->pattern))) {
+        return true;
+    }
+    struct auth_user user;
+    switch (auth_check(auth, call->http->authorization, call->http->client, call->http->may_block,
+                       &user)) {
+    case AUTH_GRANTED:
+        break;
+    case AUTH_UNKNOWN:
+        call->postponed = true;
+        return false;
+    case AUTH_DENIED:
+        answer_denied(call);
+        return false;
+    case AUTH_BUSY:
+        http_response_header(call->response, "Retry-After", "2");
+        answer_error(call, 503, "Too many logins at once: try again in a few seconds");
+        return false;
+    }
+    (void)snprintf(call->response->user, sizeof(call->response->user), "%s", user.name);
+    if (user.role == AUTH_READ_ONLY && changes(call->http->method)) {
+        answer_error(call, 403, "User %s may read only: %s needs the role admin", user.name,
+                     call->http->method);
+        return false;
+    }
+    return true;
+}
+
 /* What the protocol layer refused. */
 static void answer_refused(struct call *call)
 {
@@ -174,6 +221,11 @@ static void run_route(struct call *call)
     if (!types_acceptable(call) || !state_ready(call)) {
         return;
     }
+    bool quick = (call->route->flags & ROUTE_QUICK) != 0 && call->target.n_query == 0;
+    if (!quick && !call->http->may_block && call->http->refused == 0) {
+        call->postponed = true;
+        return;
+    }
     call->may_forward = target_flag(&call->target, "forward", true);
     if (call->route->check && call->route->check(call) != ERR_OK) {
         return;
@@ -185,7 +237,7 @@ static void run_route(struct call *call)
     }
 }
 
-static void dispatch(struct call *call)
+static void dispatch(struct call *call, bool preflight)
 {
     struct error error = { ERR_OK, "" };
     enum err err = target_parse(call->http->target, &call->target, &error);
@@ -198,7 +250,9 @@ static void dispatch(struct call *call)
     buf_init(&matches.allow);
     find_route(call, strcmp(method, "HEAD") == 0 ? "GET" : method, &matches);
     call->route = matches.route;
-    if (matches.allow.length == 0) {
+    if (!admitted(call, preflight)) {
+        /* The answer is set. */
+    } else if (matches.allow.length == 0) {
         answer_error(call, 404, "HTTP 404 Not Found");
     } else if (strcmp(method, "OPTIONS") == 0) {
         answer_options(call, buf_text(&matches.allow));
@@ -214,15 +268,23 @@ static void dispatch(struct call *call)
     buf_fini(&matches.allow);
 }
 
-void router_serve(struct env *env, const struct http_request *http, struct http_response *response)
+bool router_serve(struct env *env, const struct http_request *http, struct http_response *response)
 {
     struct call call;
     call_init(&call, env, http, response);
+    extra_headers_apply(&env->extra_headers, clock_wall_ms(), response);
+    bool preflight = cors_apply(&env->cors, http, response);
     /* Overload is the one refusal that depends on what is asked for. */
     if (http->refused != 0 && http->refused != 503) {
         answer_refused(&call);
     } else {
-        dispatch(&call);
+        dispatch(&call, preflight);
     }
+    if (call.postponed && http->refused != 0) {
+        call.postponed = false;
+        answer_refused(&call);
+    }
+    bool answered = !call.postponed;
     call_fini(&call);
+    return answered;
 }

@@ -137,6 +137,54 @@ static void set_options(CURL *curl, struct exchange *exchange)
     }
 }
 
+static struct curl_blob blob_of(const char *text)
+{
+    return (struct curl_blob){ .data = xstrdup(text), .len = strlen(text) };
+}
+
+/* curl copies nothing here: `blobs` (3 of them) are the caller's to release after the exchange. */
+static void set_tls(CURL *curl, const struct http_client_tls *tls, struct curl_blob *blobs)
+{
+    const struct {
+        CURLoption option;
+        const char *text;
+    } texts[] = {
+        { CURLOPT_CAINFO_BLOB, tls->authorities },
+        { CURLOPT_SSLCERT_BLOB, tls->chain },
+        { CURLOPT_SSLKEY_BLOB, tls->key },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+        if (texts[i].text) {
+            blobs[i] = blob_of(texts[i].text);
+            (void)curl_easy_setopt(curl, texts[i].option, &blobs[i]);
+        }
+    }
+    if (tls->key_password) {
+        (void)curl_easy_setopt(curl, CURLOPT_KEYPASSWD, tls->key_password);
+    }
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, tls->verify_host ? 2L : 0L);
+}
+
+static void wipe(struct curl_blob *blobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (blobs[i].data) {
+            explicit_bzero(blobs[i].data, blobs[i].len);
+        }
+        free(blobs[i].data);
+    }
+}
+
+/* Certificates that one side does not take: no retry will mend that. */
+static bool is_distrust(CURLcode code)
+{
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM ||
+           code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR ||
+           code == CURLE_SSL_CLIENTCERT;
+}
+
 /* Whether the failure came before the request could leave this host. */
 static bool never_sent(CURL *curl, CURLcode code)
 {
@@ -146,13 +194,16 @@ static bool never_sent(CURL *curl, CURLcode code)
     }
     curl_off_t connected_us = 0;
     (void)curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected_us);
-    return connected_us == 0;
+    return connected_us == 0 || code == CURLE_SSL_CONNECT_ERROR;
 }
 
 static enum err classify(CURL *curl, CURLcode code, const struct exchange *exchange,
                          struct error *reterr)
 {
     const char *reason = exchange->reason[0] ? exchange->reason : curl_easy_strerror(code);
+    if (is_distrust(code)) {
+        return error_set(reterr, ERR_UNAUTHORIZED, "%s", reason);
+    }
     if (never_sent(curl, code)) {
         return error_set(reterr, ERR_UNAVAILABLE, "%s", reason);
     }
@@ -179,6 +230,10 @@ enum err http_client_send(const struct http_client_request *request,
     struct curl_slist *headers = make_headers(request);
     set_options(curl, &exchange);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    struct curl_blob blobs[3] = { { .data = NULL } };
+    if (request->tls) {
+        set_tls(curl, request->tls, blobs);
+    }
     CURLcode code = curl_easy_perform(curl);
     enum err err = ERR_OK;
     if (code == CURLE_OK) {
@@ -189,6 +244,7 @@ enum err http_client_send(const struct http_client_request *request,
         err = classify(curl, code, &exchange, reterr);
     }
     curl_easy_cleanup(curl);
+    wipe(blobs, N_ELEMENTS(blobs));
     curl_slist_free_all(headers);
     return err;
 }

@@ -15,10 +15,12 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "coordinator/cluster.h"
 #include "rest/openapi.h"
+#include "rest/password.h"
 #include "rest/rest.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -41,6 +43,7 @@ enum mode {
     MODE_CONFIG,
     MODE_METRICS,
     MODE_OPENAPI,
+    MODE_HASH,
     MODE_BAD
 };
 
@@ -51,6 +54,7 @@ static const struct option long_options[] = {
     { "config-reference", no_argument, NULL, MODE_CONFIG },
     { "metrics-reference", no_argument, NULL, MODE_METRICS },
     { "openapi", no_argument, NULL, MODE_OPENAPI },
+    { "hash-password", no_argument, NULL, MODE_HASH },
     { NULL, 0, NULL, 0 },
 };
 
@@ -64,6 +68,8 @@ static const char usage[] =
     "  --config-reference   print all configuration keys as Markdown\n"
     "  --metrics-reference  print all metrics as Markdown\n"
     "  --openapi            print the OpenAPI document of the REST interface\n"
+    "  --hash-password      read a password from standard input and print its hash, for a line\n"
+    "                       user:hash of rest.auth.password.file\n"
     "  --version            print the version\n"
     "  --help               print this text\n"
     "\n"
@@ -119,6 +125,38 @@ static int print_version(void)
     printf("sluice-worker %s (librdkafka %s, libmosquitto %s)\n", SLUICE_VERSION,
            kafka_version_string(), mqtt);
     return 0;
+}
+
+/* Switches the terminal's echo; nothing happens where standard input is no terminal. */
+static void set_echo(bool on)
+{
+    struct termios settings;
+    if (tcgetattr(STDIN_FILENO, &settings) == 0) {
+        settings.c_lflag = on ? settings.c_lflag | ECHO : settings.c_lflag & ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+    }
+}
+
+static int print_hash(void)
+{
+    char password[PASSWORD_MAX_BCRYPT + 3];
+    char hash[HASH_MAX + 1];
+    if (isatty(STDIN_FILENO)) {
+        fputs("Password: ", stderr);
+    }
+    set_echo(false);
+    bool got = fgets(password, sizeof(password), stdin) != NULL;
+    set_echo(true);
+    size_t length = got ? strcspn(password, "\r\n") : 0;
+    if (length == 0 || length > PASSWORD_MAX_BCRYPT) {
+        fprintf(stderr, "sluice-worker: give a password of 1 to %d bytes on standard input\n",
+                PASSWORD_MAX_BCRYPT);
+        return 1;
+    }
+    password[length] = '\0';
+    password_hash_make(password, hash);
+    explicit_bzero(password, sizeof(password));
+    return puts(hash) >= 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* The clients of every role must take the properties: better now than at the first connector. */
@@ -345,6 +383,8 @@ int main(int argc, char **argv)
         return print_reference(reference_metrics);
     case MODE_OPENAPI:
         return print_reference(openapi_print);
+    case MODE_HASH:
+        return print_hash();
     case MODE_BAD:
         return 1;
     case MODE_RUN:

@@ -280,7 +280,7 @@ static void add_mend(struct buf *text, const struct config_def *def)
             buf_add_char(text, (char)(*p == '.' ? '_' : toupper((unsigned char)*p)));
         }
         buf_add_text(text, " in the environment.");
-    } else if (def->default_value) {
+    } else if (def->default_value && def->default_value[0]) {
         buf_printf(text, " Remove the line to get the default, %s.", def->default_value);
     }
 }

@@ -72,6 +72,59 @@ static enum err check_pem(const char *value, struct error *reterr)
     return ERR_OK;
 }
 
+static enum err check_protocols(const char *value, struct error *reterr)
+{
+    struct config_list names;
+    enum err err = ERR_OK;
+    config_list_split(value, &names);
+    if (names.n_items == 0) {
+        err = error_set(reterr, ERR_INVALID, "name TLSv1.2, TLSv1.3 or both");
+    }
+    for (size_t i = 0; i < names.n_items && err == ERR_OK; i++) {
+        if (strcasecmp(names.items[i], "TLSv1.2") != 0 &&
+            strcasecmp(names.items[i], "TLSv1.3") != 0) {
+            err = error_set(reterr, ERR_INVALID,
+                            "only TLSv1.2 and TLSv1.3 are served; older ones are not safe");
+        }
+    }
+    config_list_fini(&names);
+    return err;
+}
+
+static enum err check_open_paths(const char *value, struct error *reterr)
+{
+    struct config_list paths;
+    enum err err = ERR_OK;
+    config_list_split(value, &paths);
+    for (size_t i = 0; i < paths.n_items && err == ERR_OK; i++) {
+        if (strcmp(paths.items[i], "/health") != 0 && strcmp(paths.items[i], "/metrics") != 0 &&
+            strcmp(paths.items[i], "/") != 0) {
+            err = error_set(reterr, ERR_INVALID, "only /, /health and /metrics can be open");
+        }
+    }
+    config_list_fini(&paths);
+    return err;
+}
+
+#define BASIC_EXTENSION                                                                            \
+    "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
+
+static enum err check_extensions(const char *value, struct error *reterr)
+{
+    if (strstr(value, BASIC_EXTENSION)) {
+        return error_set(reterr, ERR_INVALID,
+                         "no Java class is loaded here: for basic authentication remove this line, "
+                         "set rest.auth.type=basic, and write users and hashes into the file of "
+                         "rest.auth.password.file");
+    }
+    if (value[strspn(value, " ,")] != '\0') {
+        return error_set(reterr, ERR_INVALID,
+                         "no Java class is loaded here: remove the line; basic authentication is "
+                         "rest.auth.type");
+    }
+    return ERR_OK;
+}
+
 static enum err check_converter(const char *value, struct error *reterr)
 {
     const struct converter_plugin *plugin = converter_find(value);
@@ -99,6 +152,8 @@ static const char *const security_protocols[] = { "PLAINTEXT", "SSL", "SASL_PLAI
 static const char *const exactly_once[] = { "disabled", NULL };
 static const char *const log_levels[] = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const client_auths[] = { "none", "requested", "required", NULL };
+static const char *const auth_types[] = { "none", "basic", NULL };
 static const char *const override_policies[] = { "All", "None", "Principal", NULL };
 
 #define TOPIC_NAME(key, what)                                                                      \
@@ -178,8 +233,54 @@ static const struct config_def rows[] = {
       .non_empty = true,
       .importance = CONFIG_LOW,
       .order = -1,
-      .doc = "Address of the REST API, `http://host:port`; an empty host listens on all "
-             "interfaces, port 0 takes any free one." },
+      .doc = "Addresses of the REST API, `http://host:port` or `https://host:port`, separated by "
+             "commas; an empty host listens on all interfaces, port 0 takes any free one. https "
+             "takes key and chain from the `ssl.` keys, or from those with `listeners.https.` "
+             "before `ssl.`, which stand in place of all of them." },
+    { .name = "admin.listeners",
+      .type = CONFIG_LIST,
+      .importance = CONFIG_LOW,
+      .order = -1,
+      .doc = "Addresses as in `listeners` that serve the paths below `/admin` and nothing else. "
+             "Not set: `listeners` serve them; empty: they are not served. For https: `ssl.` keys, "
+             "or those with `admin.listeners.https.` before `ssl.`." },
+    TEXT("access.control.allow.origin", "",
+         "Origins whose pages may call the REST API (CORS), separated by commas; `*` in one stands "
+         "for anything. Empty: no CORS headers."),
+    TEXT("access.control.allow.methods", "",
+         "Methods for such pages, separated by commas. Empty: GET, POST, HEAD."),
+    TEXT("response.http.headers.config", "",
+         "Headers for every answer: entries `[action] [name]:[value]` separated by commas, in "
+         "double quotes where a value has commas. Actions: `set`, `add`, `setDate`, `addDate`; a "
+         "date's value is a number of milliseconds from now."),
+    { .name = "rest.auth.type",
+      .type = CONFIG_STRING,
+      .default_value = "none",
+      .values = auth_types,
+      .compare = CONFIG_ANY_CASE,
+      .importance = CONFIG_MEDIUM,
+      .order = -1,
+      .doc = "`basic`: REST requests need a user and password of `rest.auth.password.file`." },
+    TEXT("rest.auth.password.file", NULL,
+         "Path of a file with a line `user:hash` or `user:hash:role` for each user: a bcrypt or "
+         "yescrypt hash; role `admin` (also without a role) or `read-only`. Read again when it "
+         "changes. The same users on all workers: requests are passed on with their credentials."),
+    { .name = "rest.auth.open.paths",
+      .type = CONFIG_LIST,
+      .default_value = "/health",
+      .check = check_open_paths,
+      .importance = CONFIG_LOW,
+      .order = -1,
+      .doc = "Paths that are served without a password, for probes and scrapers: of `/`, "
+             "`/health`, `/metrics`." },
+    { .name = "rest.extension.classes",
+      .type = CONFIG_LIST,
+      .default_value = "",
+      .check = check_extensions,
+      .importance = CONFIG_LOW,
+      .order = -1,
+      .doc = "Kafka Connect's Java extensions cannot be loaded: anything but an empty value is "
+             "refused. Basic authentication is `rest.auth.type`." },
     TEXT("rest.advertised.host.name", NULL,
          "Host name under which other workers reach this one; also the first part of worker_id. "
          "Default: the listener's host, else this machine's name."),
@@ -196,7 +297,8 @@ static const struct config_def rows[] = {
       .type = CONFIG_STRING,
       .order = -1,
       .importance = CONFIG_LOW,
-      .doc = "Protocol that other workers use: `http`." },
+      .doc = "Protocol that other workers use, `http` or `https`, the scheme of an entry of "
+             "`listeners`. Default: `http` if there is one, else `https`." },
     MILLISECONDS("rest.request.timeout.ms", "90000", 1000, 600000,
                  "Longest time that a REST request waits for the cluster."),
     MILLISECONDS("rest.idle.timeout.ms", "30000", 1000, 600000,
@@ -297,8 +399,8 @@ static const struct config_def rows[] = {
       .importance = CONFIG_LOW,
       .doc = "`PEM`. Java's JKS and PKCS12 stores are refused: convert them to PEM." },
     TEXT("ssl.truststore.location", NULL,
-         "PEM file of the authorities that Kafka's certificate "
-         "is checked against."),
+         "PEM file of the authorities that certificates are "
+         "checked against: Kafka's, other workers', and those of https clients."),
     TEXT("ssl.truststore.certificates", NULL, "The same as PEM text in the value."),
     { .name = "ssl.keystore.type",
       .type = CONFIG_STRING,
@@ -306,7 +408,9 @@ static const struct config_def rows[] = {
       .order = -1,
       .importance = CONFIG_LOW,
       .doc = "`PEM`." },
-    TEXT("ssl.keystore.location", NULL, "PEM file of the client's certificate chain and key."),
+    TEXT("ssl.keystore.location", NULL,
+         "PEM file with a certificate chain and its private key: for the worker's connections to "
+         "Kafka and, unless `listeners.https.` keys are there, for https listeners."),
     TEXT("ssl.keystore.certificate.chain", NULL, "The chain as PEM text in the value."),
     { .name = "ssl.keystore.key",
       .type = CONFIG_PASSWORD,
@@ -329,7 +433,28 @@ static const struct config_def rows[] = {
       .importance = CONFIG_LOW,
       .doc = "Not needed for PEM." },
     TEXT("ssl.endpoint.identification.algorithm", NULL,
-         "`https` checks that Kafka's certificate names the host; empty switches it off."),
+         "`https` checks that the certificate of Kafka, or of another worker, names the host; "
+         "empty switches it off."),
+    { .name = "ssl.client.auth",
+      .type = CONFIG_STRING,
+      .default_value = "none",
+      .values = client_auths,
+      .compare = CONFIG_ANY_CASE,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Certificates of clients of https listeners: `none`, `requested` (checked if one "
+             "comes), `required`. They must end at an authority of the truststore." },
+    { .name = "ssl.enabled.protocols",
+      .type = CONFIG_LIST,
+      .default_value = "TLSv1.2,TLSv1.3",
+      .check = check_protocols,
+      .order = -1,
+      .importance = CONFIG_MEDIUM,
+      .doc = "Versions of TLS for https listeners: `TLSv1.2`, `TLSv1.3`." },
+    TEXT("ssl.cipher.suites", NULL,
+         "Cipher suites, as Java or OpenSSL names them, separated by commas. Default: the TLS "
+         "library's. Without a prefix it also goes to the Kafka clients, which know OpenSSL's "
+         "names."),
     TEXT("client.id", NULL, "Prefix of the client ids of the worker's own clients."),
     { .name = "connector.client.config.override.policy",
       .type = CONFIG_STRING,

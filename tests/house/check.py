@@ -30,6 +30,8 @@ THIRD_PARTY = {
     r"mosquitto": "worker/mqtt/",
     r"microhttpd\.h": "rest/http.c",
     r"curl/": "worker/http_client.c",
+    r"gnutls/": "rest/tls",
+    r"crypt\.h": "rest/password.c",
     r"pcre2": "worker/base/regex.c",
 }
 CACHES = {".git", "__pycache__", ".pytest_cache"}  # folders that are no source

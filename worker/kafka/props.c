@@ -135,7 +135,9 @@ static void merge_layers(struct prop_build *build, const struct kvs *worker,
     }
     for (size_t i = 0; prefix && i < worker->n_items; i++) {
         const char *key = worker->items[i].key;
-        if (strncmp(key, prefix, prefix_length) == 0 && key[prefix_length]) {
+        /* The REST interface's, not an admin client's. */
+        bool listeners = strncmp(key, "admin.listeners", strlen("admin.listeners")) == 0;
+        if (strncmp(key, prefix, prefix_length) == 0 && key[prefix_length] && !listeners) {
             give(build, key, key + prefix_length, worker->items[i].value);
         }
     }

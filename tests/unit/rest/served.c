@@ -16,7 +16,9 @@ int served_setup(void **state)
     kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
     kvs_set(&props, "group.id", "unit");
     kvs_set(&props, "rest.request.timeout.ms", "2000");
-    env_init(&served->env, &props);
+    if (env_init(&served->env, &props, NULL) != ERR_OK) {
+        return -1;
+    }
     kvs_fini(&props);
     (void)snprintf(served->env.url, sizeof(served->env.url), "http://worker:8083");
     served->log = fake_log_new();
@@ -45,9 +47,10 @@ int served_call(struct served *served, const char *method, const char *target, c
     struct http_request request = served->request;
     request.method = method;
     request.target = target;
+    request.may_block = true;
     request.body = body ? body : "";
     request.body_length = body ? strlen(body) : 0;
-    router_serve(&served->env, &request, &served->response);
+    assert_true(router_serve(&served->env, &request, &served->response));
     conform_answer(method, target, &served->response);
     return served->response.code;
 }

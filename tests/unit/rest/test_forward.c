@@ -184,7 +184,7 @@ static void test_a_leader_that_cannot_be_reached_is_replaced(void **state)
 {
     struct pair *pair = *state;
     struct listeners gone;
-    assert_int_equal(listeners_open("http://127.0.0.1:0", &gone, NULL), ERR_OK);
+    assert_int_equal(listeners_open("listeners", "http://127.0.0.1:0", &gone, NULL), ERR_OK);
     CLEANUP(free_charp) char *url = xasprintf("http://127.0.0.1:%d", gone.items[0].port);
     listeners_close(&gone);
     fake_cluster_leader(pair->follower.cluster, url, false);
@@ -218,7 +218,7 @@ static void test_a_request_that_may_have_arrived_is_500_and_not_sent_again(void 
 {
     struct pair *pair = *state;
     struct listeners broken;
-    assert_int_equal(listeners_open("http://127.0.0.1:0", &broken, NULL), ERR_OK);
+    assert_int_equal(listeners_open("listeners", "http://127.0.0.1:0", &broken, NULL), ERR_OK);
     (void)fcntl(broken.items[0].fd, F_SETFL, 0);
     CLEANUP(free_charp) char *url = xasprintf("http://127.0.0.1:%d", broken.items[0].port);
     fake_cluster_leader(pair->follower.cluster, url, false);

@@ -45,11 +45,15 @@ static void wait_while_held(struct fixture *fixture)
     lock_drop(&fixture->lock);
 }
 
-static void echo(void *arg, const struct http_request *request, struct http_response *response)
+static bool echo(void *arg, const struct http_request *request, struct http_response *response)
 {
     struct fixture *fixture = arg;
+    bool holds = strcmp(request->target, "/hold") == 0;
+    if (holds && !request->may_block && request->refused == 0) {
+        return false;
+    }
     fixture->n_requests++;
-    if (strcmp(request->target, "/hold") == 0) {
+    if (holds) {
         wait_while_held(fixture);
     }
     response->code = request->refused ? request->refused : 200;
@@ -59,6 +63,7 @@ static void echo(void *arg, const struct http_request *request, struct http_resp
                   request->body_length < 50 ? request->body : "");
     response->body_length = strlen(response->body);
     http_response_header(response, "X-Test", "a\r\nInjected: b");
+    return true;
 }
 
 static int start(void **state)
@@ -67,13 +72,15 @@ static int start(void **state)
     lock_init(&fixture->lock, LOCK_RANK_QUEUE);
     cond_init(&fixture->changed);
     struct listeners listeners;
-    if (listeners_open("http://127.0.0.1:0", &listeners, NULL) != ERR_OK) {
+    if (listeners_open("listeners", "http://127.0.0.1:0", &listeners, NULL) != ERR_OK) {
         return -1;
     }
+    struct http_listen listen = { .fd = listeners.items[0].fd };
     struct http_options options = {
-        .listen_fds = &listeners.items[0].fd,
-        .n_listen_fds = 1,
+        .listens = &listen,
+        .n_listens = 1,
         .max_connections = MAX_CONNECTIONS,
+        .max_blocking = 4,
         .idle_timeout_ms = IDLE_MS,
         .max_body = MAX_BODY,
         .handler = echo,

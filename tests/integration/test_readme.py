@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of README.md do what it says: each is taken from the text and run."""
 
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 
 from lab import find_program, wait_until
 
@@ -46,7 +48,7 @@ def test_readme_has_the_two_commands():
 def test_rest_commands_do_what_they_say(cluster, mosquitto):
     crew = cluster(1)
     worker = crew.workers[0]
-    curls = [command for command in commands() if command.startswith("curl")]
+    curls = [command for command in commands() if command.startswith("curl -s ")]
     assert len(curls) >= 8
     for command in curls:
         command = command.replace("http://localhost:8083", worker.url)
@@ -87,6 +89,43 @@ def test_secrets_of_the_readme_reach_the_connector(cluster, fresh_mosquitto, tmp
     assert "/broker.properties:password}" in f"{worker.get('/connectors/locked/config').body}"
 
 
+def test_tls_and_password_commands_do_what_they_say(cluster, tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("worker")
+    passage = (ROOT / "README.md").read_text().split("## REST over TLS and passwords")[1]
+    block = re.search(r"```properties\n(.*?)```", passage, re.S).group(1)
+    crew = cluster(0)
+    worker = crew.lab.new_worker(crew.kafka, crew.group, name="worker", program=find_program())
+    crew.workers.append(worker)
+    port = worker.port
+
+    def here(text):
+        text = text.replace("/etc/sluice", str(tmp_path)).replace("https://:", "https://127.0.0.1:")
+        return text.replace("8443", str(port)).replace("localhost", "127.0.0.1")
+
+    lines = here(block).strip().split("\n")
+    worker.properties.update(line.split("=", 1) for line in lines)
+    shell = {**os.environ, "PATH": f"{Path(find_program()).parent}:{os.environ['PATH']}"}
+    logins = [command for command in commands() if command.startswith('echo "')]
+    assert len(logins) == 2
+    for command in logins:
+        subprocess.run(
+            ["bash", "-c", here(command)], input="opensesame\n", text=True, check=True, env=shell
+        )
+    worker.launch()
+    asks = [command for command in commands() if command.startswith("curl --cacert")]
+    assert len(asks) == 1
+
+    def ask(user):
+        asked = here(asks[0]).replace("--user ann", f"--user {user}:opensesame")
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=60)
+        return done.stdout
+
+    wait_until(lambda: ask("ann") == "[]", 20, "the worker to answer its user")
+    assert ask("bob") == "[]"
+    assert "User cannot access the resource." in ask("eve")
+
+
 def test_install_puts_binary_sample_and_documents_in_place(tmp_path):
     line = next(command for command in commands() if command.startswith("cmake --install"))
     assert line == "cmake --install build/release --prefix /usr/local"
@@ -109,7 +148,7 @@ def test_install_puts_binary_sample_and_documents_in_place(tmp_path):
 
 
 def test_every_command_is_known():
-    known = ("curl", "cmake --install", "sluice-worker worker.properties", "apt-get", "helm")
+    known = ("curl", 'echo "', "cmake --install", "sluice-worker worker.properties", "apt-get", "helm")
     for command in commands():
         assert ELSEWHERE.match(command) or command.startswith(known), f"run by no test: {command}"
 

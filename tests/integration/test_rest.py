@@ -358,9 +358,9 @@ def test_writes_are_held_while_the_leader_is_away(cluster):
         end = time.monotonic() + 6
         while time.monotonic() < end or not stopping.done():
             answer = other.patch("/connectors/c/config", {f"x.{len(codes)}": "y"}, timeout=90)
-            codes.append(answer.status)
+            codes.append(answer.status if answer.status == 200 else answer)
         stopping.result()
-    assert set(codes) == {200}, codes
+    assert [answer for answer in codes if answer != 200] == []
     stored = other.get("/connectors/c/config").body
     assert len([key for key in stored if key.startswith("x.")]) == len(codes)
 

@@ -1,0 +1,485 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST server's own business: https, certificates of clients, forwarding over https, passwords
+and roles, admin listeners, CORS, headers, and clients that are slow, many, or say nonsense."""
+
+import base64
+import concurrent.futures
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from certificates import Authority
+
+from lab import find_program, wait_until
+from lab.proc import free_port
+
+PASSWORD = "opensesame"
+
+
+def hash_of(password):
+    done = subprocess.run(
+        [find_program(), "--hash-password"],
+        input=password + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.strip()
+
+
+def basic(user, password=PASSWORD):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def trusting(authority, client=None, version=None):
+    """An SSL context that trusts an authority and shows a client's PEM file."""
+    context = ssl.create_default_context(cafile=str(authority.pem))
+    if client:
+        context.load_cert_chain(client)
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+class Secure:
+    """The https side of a worker: requests as `worker.get` makes them, and the certificate."""
+
+    def __init__(self, port, context):
+        self.port = port
+        self.context = context
+
+    def ask(self, method, path, body=None, headers=None):
+        link = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=30)
+        try:
+            text = json.dumps(body) if body is not None else None
+            sent = {"Content-Type": "application/json"} if text else {}
+            link.request(method, path, text, {**sent, **(headers or {})})
+            answer = link.getresponse()
+            return answer.status, dict(answer.headers), answer.read()
+        finally:
+            link.close()
+
+    def certificate(self):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain:
+            with self.context.wrap_socket(plain, server_hostname="127.0.0.1") as link:
+                return link.getpeercert(binary_form=True)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+def https_properties(worker_port, secure_port, store, authority, **more):
+    """Both kinds of listeners; other workers use https."""
+    return {
+        "listeners": f"http://127.0.0.1:{worker_port}, https://127.0.0.1:{secure_port}",
+        "rest.advertised.listener": "https",
+        "rest.advertised.port": str(secure_port),
+        "listeners.https.ssl.keystore.type": "PEM",
+        "listeners.https.ssl.keystore.location": str(store),
+        "listeners.https.ssl.truststore.type": "PEM",
+        "listeners.https.ssl.truststore.location": str(authority.pem),
+        **more,
+    }
+
+
+def launch(crew, properties):
+    """Adds a worker whose properties depend on its own port; waits until it serves."""
+    worker = crew.lab.new_worker(
+        crew.kafka, crew.group, crew.properties, name="worker", program=crew.program
+    )
+    crew.workers.append(worker)
+    worker.properties.update(properties(worker.port))
+    worker.start()
+    return worker
+
+
+@pytest.fixture(scope="module")
+def secured(lab, kafka, mosquitto, authority, tmp_path_factory):
+    """Two workers that talk https with certificates on both sides, and ask users for passwords."""
+    from lab import Cluster
+
+    folder = tmp_path_factory.mktemp("passwords")
+    users = folder / "users"
+    users.write_text(f"ann:{hash_of(PASSWORD)}:admin\nbob:{hash_of(PASSWORD)}:read-only\n")
+    made = Cluster(lab, kafka, mosquitto, program=find_program(), name="secured")
+    made.users = users
+    made.secure = []
+    client = authority.issue("client", hosts="DNS:client")
+    for number in range(2):
+        store = authority.issue(f"worker-{number}")
+        port = free_port()
+        launch(
+            made,
+            lambda own, port=port, store=store: https_properties(
+                own,
+                port,
+                store,
+                authority,
+                **{
+                    "listeners.https.ssl.client.auth": "required",
+                    "rest.auth.type": "basic",
+                    "rest.auth.password.file": str(users),
+                    "admin.listeners": "",
+                    "access.control.allow.origin": "https://ui.example.com",
+                    "access.control.allow.methods": "GET,POST,PUT,DELETE",
+                    "response.http.headers.config": "set X-Frame-Options: DENY",
+                    "log.level": "DEBUG",
+                },
+            ),
+        )
+        made.secure.append(Secure(port, trusting(authority, client)))
+        made.secure[-1].store = store
+    yield made
+    made.close()
+
+
+# --- https
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_needs_a_certificate_of_the_authority(secured, authority, tmp_path, version):
+    client = authority.issue("client", hosts="DNS:client")
+    port = secured.secure[0].port
+    assert Secure(port, trusting(authority, client, version)).ask("GET", "/health")[0] == 200
+    stranger = Authority(tmp_path, "stranger").issue("intruder")
+    for context in (
+        trusting(authority, None, version),
+        trusting(authority, stranger, version),
+    ):
+        with pytest.raises((ssl.SSLError, ConnectionError)) as refused:
+            Secure(port, context).ask("GET", "/health")
+        # With TLS 1.3 the client has spoken already, and the end of the connection may overtake
+        # the alert.
+        if version == ssl.TLSVersion.TLSv1_2:
+            assert "certificate" in str(refused.value)
+
+
+def test_old_versions_and_plain_text_are_refused(secured, authority):
+    context = trusting(authority)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        Secure(secured.secure[0].port, context).ask("GET", "/health")
+    with socket.create_connection(("127.0.0.1", secured.secure[0].port), timeout=30) as plain:
+        plain.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"HTTP/1.1" not in plain.recv(1000)
+    assert secured.secure[0].ask("GET", "/health")[0] == 200
+
+
+def test_a_renewed_certificate_is_served_without_a_restart(secured, authority):
+    secure = secured.secure[1]
+    before = secure.certificate()
+    worker = secured.workers[1]
+    secure.store.write_text("no PEM at all\n")
+    assert secure.certificate() == before
+    assert "REST-TLS-RELOAD-FAILED" in worker.log_tail(200)
+    authority.issue("worker-1", file=secure.store)
+    assert secure.certificate() != before
+    assert secure.ask("GET", "/health")[0] == 200
+
+
+def test_a_follower_sends_writes_on_over_https_with_the_users_credentials(secured):
+    config = secured.source_config()
+    for number, secure in enumerate(secured.secure):
+        name = f"over-https-{number}"
+        wanted = {"name": name, "config": config, "initial_state": "STOPPED"}
+        status, headers, body = secure.ask("POST", "/connectors", wanted, basic("ann"))
+        assert status == 201, body
+        assert headers["Location"] == f"https://127.0.0.1:{secure.port}/connectors/{name}"
+        assert headers["X-Frame-Options"] == "DENY"
+        for other in secured.secure:
+            wait_until(
+                lambda o=other, n=name: o.ask(
+                    "GET", f"/connectors/{n}/config", None, basic("bob")
+                )[0]
+                == 200,
+                20,
+                "every worker to show the connector",
+            )
+        assert secure.ask("DELETE", f"/connectors/{name}", None, basic("ann"))[0] == 204
+    # One of the two asked the other, which knew the user too: never anybody without a name.
+    logs = "".join(worker.log.read_text() for worker in secured.workers)
+    assert logs.count("user=ann method=POST path=/connectors code=201") == 2
+    assert logs.count("user=ann method=POST path=/connectors?forward=false code=201") == 1
+
+
+def test_a_leader_with_a_wrong_name_is_not_trusted(secured, authority):
+    """A follower that is led by whoever has another name in its certificate sends it nothing."""
+    secure = secured.secure[:2]
+    stores = [item.store for item in secure]
+    originals = [store.read_text() for store in stores]
+    try:
+        for number, store in enumerate(stores):
+            authority.issue(f"elsewhere-{number}", hosts="DNS:elsewhere.example", file=store)
+        wanted = {"name": "misled", "config": secured.source_config(), "initial_state": "STOPPED"}
+        answers = []
+        for number, worker in enumerate(secured.workers):
+            body = {**wanted, "name": f"misled-{number}"}
+            answers.append(worker.post("/connectors", body, headers=basic("ann")))
+        assert sorted(answer.status for answer in answers) == [201, 500], answers
+        refused = next(answer for answer in answers if answer.status == 500)
+        assert refused.body["message"].startswith("IO Error trying to forward REST request: SSL")
+    finally:
+        for store, original in zip(stores, originals):
+            store.write_text(original)
+    for number in range(2):
+        secured.rest.delete(f"/connectors/misled-{number}", headers=basic("ann"))
+
+
+# --- passwords
+
+
+def test_users_need_their_password_and_read_only_users_only_read(secured):
+    worker = secured.workers[0]
+    assert worker.get("/health").status == 200
+    for path in ("/", "/connectors", "/nowhere", "/metrics", "/connector-plugins"):
+        for headers in ({}, basic("ann", "wrong"), basic("eve"), {"Authorization": "Basic !"}):
+            answer = worker.get(path, headers=headers)
+            assert answer.status == 401, (path, headers)
+            assert answer.body == {
+                "error_code": 401,
+                "message": "User cannot access the resource.",
+            }
+            assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    for user in ("ann", "bob"):
+        assert worker.get("/connectors", headers=basic(user)).status == 200
+        assert worker.get("/nowhere", headers=basic(user)).status == 404
+    for method, path in (
+        ("POST", "/connectors"),
+        ("DELETE", "/connectors/x"),
+        ("PUT", "/connectors/x/pause"),
+        ("POST", "/connectors/x/restart"),
+        ("PUT", "/connector-plugins/x/config/validate"),
+    ):
+        answer = getattr(worker, method.lower())(path, headers=basic("bob"))
+        assert answer.status == 403, (method, path)
+        assert "read only" in answer.body["message"]
+    assert PASSWORD not in worker.log.read_text()
+
+
+def test_changed_passwords_count_at_once(secured):
+    worker = secured.workers[0]
+    before = secured.users.read_text()
+    try:
+        secured.users.write_text(before + f"carol:{hash_of('another')}\n")
+        assert worker.get("/connectors", headers=basic("carol", "another")).status == 200
+        secured.users.write_text("carol:plain\n")
+        assert worker.get("/connectors", headers=basic("carol", "another")).status == 200
+        assert worker.get("/connectors", headers=basic("ann")).status == 200
+        secured.users.write_text(before.replace("bob", "rob"))
+        assert worker.get("/connectors", headers=basic("carol", "another")).status == 401
+        assert worker.get("/connectors", headers=basic("bob")).status == 401
+        assert worker.get("/connectors", headers=basic("rob")).status == 200
+    finally:
+        secured.users.write_text(before)
+    assert worker.get("/connectors", headers=basic("bob")).status == 200
+    assert "REST-AUTH-RELOAD-FAILED" in worker.log.read_text()
+
+
+# --- admin listeners, CORS
+
+
+def test_admin_paths_are_served_where_admin_listeners_says(secured, cluster, authority):
+    # Empty: nowhere.
+    assert secured.workers[0].get("/admin/loggers", headers=basic("ann")).status == 404
+    crew = cluster(0)
+    admin = free_port()
+    secure = free_port()
+    store = authority.issue("admin")
+    worker = launch(
+        crew,
+        lambda port: {
+            "admin.listeners": f"http://127.0.0.1:{admin}, https://127.0.0.1:{secure}",
+            "admin.listeners.https.ssl.keystore.location": str(store),
+        },
+    )
+    assert worker.get("/admin/loggers").status == 404
+    assert worker.get("/connectors").status == 200
+    side = Secure(secure, trusting(authority))
+    status, _, body = side.ask("GET", "/admin/loggers")
+    assert status == 200 and "root" in json.loads(body)
+    assert side.ask("PUT", "/admin/loggers/sluice.rest", {"level": "WARN"})[0] == 200
+    for path in ("/", "/connectors", "/health"):
+        status, _, body = side.ask("GET", path)
+        assert status == 404
+        assert json.loads(body)["error_code"] == 404
+    with socket.create_connection(("127.0.0.1", admin), timeout=30) as link:
+        link.sendall(b"GET /connectors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 404 ")
+
+
+def test_pages_of_the_allowed_origin_may_ask(secured):
+    worker = secured.workers[0]
+    origin = {"Origin": "https://ui.example.com"}
+    ask = {**origin, "Access-Control-Request-Method": "PUT"}
+    link = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=30)
+    link.request("OPTIONS", "/connectors/x/config", headers=ask)
+    answer = link.getresponse()
+    assert answer.status == 200
+    answer.read()
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET,POST,PUT,DELETE"
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    denied = worker.get("/connectors", headers=origin)
+    assert denied.status == 401
+    assert denied.headers["Access-Control-Allow-Origin"] == "https://ui.example.com"
+    other = worker.get("/connectors", headers={**basic("bob"), "Origin": "https://evil.example"})
+    assert other.status == 200
+    assert other.headers["Access-Control-Allow-Origin"] is None
+    assert other.headers["Vary"] == "Origin"
+    link.request("OPTIONS", "/connectors", headers={**ask, "Origin": "https://evil.example"})
+    assert link.getresponse().status == 401
+    link.close()
+
+
+# --- clients of all kinds
+
+
+@pytest.fixture(scope="module")
+def plain(lab, kafka, mosquitto):
+    """A worker with tight limits."""
+    from lab import Cluster
+
+    made = Cluster(
+        lab,
+        kafka,
+        mosquitto,
+        program=find_program(),
+        name="plain",
+        properties={"rest.idle.timeout.ms": "1000", "rest.max.connections": "80"},
+    )
+    made.add(1)
+    yield made.workers[0]
+    made.close()
+
+
+def test_pipelined_requests_of_one_packet_are_answered_in_order(plain):
+    paths = ["/", "/connectors", "/metrics", "/nowhere", "/connectors?expand=status", "/health"] * 5
+    text = "".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths[:-1])
+    text += f"GET {paths[-1]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", plain.port), timeout=30) as link:
+        link.sendall(text.encode())
+        got = []
+        file = link.makefile("rb")
+        for _ in paths:
+            status = int(file.readline().split()[1])
+            headers = http.client.parse_headers(file)
+            body = file.read(int(headers["Content-Length"]))
+            got.append((status, body[:12]))
+        assert file.read() == b""
+    starts = {
+        "/": (200, b'{"version":"'),
+        "/connectors": (200, b"[]"),
+        "/metrics": (200, b"# HELP sluic"),
+        "/nowhere": (404, b'{"error_code'),
+        "/connectors?expand=status": (200, b"{}"),
+        "/health": (200, b'{"status":"h'),
+    }
+    assert got == [starts[path] for path in paths]
+
+
+DRIPS = {
+    "nothing": (b"", b""),
+    "request line": (b"GET /heal", b"t"),
+    "headers": (b"GET /health HTTP/1.1\r\nHost: x\r\n", b"X: y\r\n"),
+    "body": (b"PUT /connectors/a/config HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", b"{"),
+    "chunks": (
+        b"POST /connectors HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\n \r\n",
+    ),
+    "endless answer": (b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200),
+}
+
+
+def drip(port, first, again):
+    """Sends `again` four times a second and reads nothing; seconds until the server has closed."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(0.25)
+        try:
+            link.sendall(first)
+            while time.monotonic() - started < 20:
+                try:
+                    if again:
+                        link.sendall(again)
+                except TimeoutError:
+                    pass
+                if closed(link, again):
+                    break
+        except OSError:
+            pass
+    return time.monotonic() - started
+
+
+def closed(link, again):
+    """Waits a quarter of a second; whether the other side has closed meanwhile."""
+    try:
+        seen = link.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    if seen and len(again) > 100:
+        # An answer is there that nobody takes: only an error tells of the end.
+        link.send(b"G")
+        return False
+    return not seen
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_clients_that_drip_are_closed_and_nobody_else_waits(plain, kind):
+    first, again = DRIPS[kind]
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        waits = [pool.submit(drip, plain.port, first, again) for _ in range(20)]
+        slowest = 0
+        while not all(wait.done() for wait in waits):
+            asked = time.monotonic()
+            assert plain.get("/connectors", timeout=5).status == 200
+            slowest = max(slowest, time.monotonic() - asked)
+        assert max(wait.result() for wait in waits) < 8
+    assert slowest < 2
+
+
+def test_too_many_connections_are_told_to_come_again_and_probes_are_served(plain):
+    links = []
+    try:
+        for _ in range(80):
+            link = socket.create_connection(("127.0.0.1", plain.port), timeout=10)
+            link.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Not-Yet-All: ")
+            links.append(link)
+
+        def full():
+            answer = plain.get("/connectors", timeout=5)
+            return answer if answer.status == 503 else None
+
+        answer = wait_until(full, 5, "the server to be full")
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.body["error_code"] == 503
+        assert plain.get("/health", timeout=5).status == 200
+        assert "sluice_rest_rejected_total" in plain.get("/metrics", timeout=5).body
+    finally:
+        for link in links:
+            link.close()
+    wait_until(lambda: plain.get("/connectors").status == 200, 10, "room again")
+
+
+def test_ten_thousand_requests_on_64_connections_leave_the_memory_as_it_was(plain):
+    request = b"GET /connectors HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    def ask(count):
+        with socket.create_connection(("127.0.0.1", plain.port), timeout=30) as link:
+            for _ in range(count):
+                link.sendall(request)
+                assert link.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        list(pool.map(ask, [40] * 64))
+        before = plain.rss_kb()
+        list(pool.map(ask, [157] * 64))
+    assert plain.rss_kb() < before + 2000, before

@@ -53,6 +53,7 @@ struct entry *entry_new(const char *name)
         .config_offset = -1,
         .commit_offset = -1,
         .tasks_config_offset = -1,
+        .division = -1,
         .restart = { .offset = -1 },
         .restart_all_offset = -1,
         .restart_failed_offset = -1,
@@ -71,7 +72,7 @@ static void drop_tasks(struct entry *entry)
     entry->n_tasks = 0;
 }
 
-static void drop_pending(struct entry *entry)
+void entry_drop_pending(struct entry *entry)
 {
     for (size_t i = 0; i < entry->n_numbered; i++) {
         shared_kvs_unref(TAKE(entry->numbered[i].pending));
@@ -160,12 +161,13 @@ void entry_drop_config(struct entry *entry)
     for (size_t i = 0; i < entry->n_numbered; i++) {
         entry->numbered[i].restart_offset = -1;
     }
-    drop_pending(entry);
+    entry_drop_pending(entry);
     entry->config_offset = -1;
     entry->committed = false;
     entry->inconsistent = false;
     entry->commit_offset = -1;
     entry->tasks_config_offset = -1;
+    entry->division = -1;
     entry->restart = (struct restart_request){ .offset = -1 };
     entry->restart_all_offset = -1;
     entry->restart_failed_offset = -1;
@@ -188,7 +190,8 @@ static struct shared_kvs *take_pending(struct entry *entry, int n)
     return TAKE(place->pending);
 }
 
-void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t config_offset)
+void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t config_offset,
+                  int64_t division)
 {
     entry->commit_offset = offset;
     entry->inconsistent = !pending_complete(entry, n_tasks);
@@ -201,9 +204,10 @@ void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t conf
         }
         entry->committed = true;
         entry->tasks_config_offset = config_offset;
+        entry->division = division;
     }
     /* Used or not, they are over: the next commit needs a full set of its own. */
-    drop_pending(entry);
+    entry_drop_pending(entry);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -258,6 +262,7 @@ struct connector_state *entry_publish(struct entry *entry)
     connector->inconsistent = entry->inconsistent;
     connector->commit_offset = entry->commit_offset;
     connector->tasks_config_offset = entry->tasks_config_offset;
+    connector->division = entry->division;
     connector->status = status_ref(entry->status);
     connector->topics = topic_list_ref(entry->topics);
     connector->restart = entry->restart;

@@ -42,6 +42,7 @@ struct entry {
     bool inconsistent;
     int64_t commit_offset;
     int64_t tasks_config_offset;
+    int64_t division;
     int *slots;
     size_t n_slots;
     struct numbered *numbered;
@@ -66,9 +67,12 @@ struct numbered *entry_number(struct entry *entry, int n);
 struct numbered *entry_number_find(const struct entry *entry, int n);
 /* entry_tidy drops places of tasks of which nothing is known any more. */
 void entry_tidy(struct entry *entry);
+/* entry_drop_pending forgets task records that no commit has followed. */
+void entry_drop_pending(struct entry *entry);
 /* entry_drop_config forgets the config and the tasks of a deleted connector. */
 void entry_drop_config(struct entry *entry);
 /* entry_commit makes the pending task configs 0..n_tasks-1 effective, if they are all there. */
-void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t config_offset);
+void entry_commit(struct entry *entry, int n_tasks, int64_t offset, int64_t config_offset,
+                  int64_t division);
 /* entry_publish returns the state that snapshots show; borrowed, made anew when dirty. */
 struct connector_state *entry_publish(struct entry *entry);

@@ -94,8 +94,11 @@ static bool fold_task(const struct folding *in)
     if (in->value && !config) {
         return false;
     }
-    struct entry *entry = config_state_entry(in->state, name, config != NULL);
-    if (!entry) {
+    /* In the history a connector's record may stand behind those of its tasks. */
+    bool history = !in->state->caught_up;
+    struct entry *entry = config_state_entry(in->state, name, config != NULL && history);
+    if (!entry || !(entry->config || history)) {
+        shared_kvs_unref(config);
         return true;
     }
     struct numbered *place = config ? entry_number(entry, n) : entry_number_find(entry, n);
@@ -124,7 +127,8 @@ static bool fold_commit(const struct folding *in)
         return true;
     }
     if (entry->config) {
-        entry_commit(entry, (int)n_tasks, in->offset, json_int(in->value, "config-offset", -1));
+        entry_commit(entry, (int)n_tasks, in->offset, json_int(in->value, "config-offset", -1),
+                     json_int(in->value, "division", -1));
     } else {
         /* Leftovers of a deleted connector must not come back with a new one of the same name
          * (KAFKA-16838). */
@@ -313,6 +317,7 @@ static struct status *read_status(const struct folding *in)
     status->trace = text_member(in->value, "trace");
     status->version = text_member(in->value, "version");
     status->generation = json_int(in->value, "generation", 0);
+    status->division = json_int(in->value, "division", -1);
     status->offset = in->offset;
     return status;
 }

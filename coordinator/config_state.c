@@ -103,6 +103,14 @@ void config_state_caught_up(struct config_state *state)
 {
     state->changed = state->changed || !state->caught_up;
     state->caught_up = true;
+    /* Deleted connectors leave the records of their tasks in the topic. */
+    for (size_t i = state->n_entries; i > 0; i--) {
+        struct entry *entry = state->entries[i - 1];
+        if (!entry->config) {
+            entry_drop_pending(entry);
+            config_state_touched(state, entry);
+        }
+    }
 }
 
 uint64_t config_state_ignored(const struct config_state *state)

@@ -49,7 +49,8 @@ struct status {
     char *trace;   /* NULL: none */
     char *version; /* NULL: none */
     int64_t generation;
-    int64_t offset; /* of the record in its partition: newer is greater, within one key */
+    int64_t division; /* of a task: see struct connector_state; -1: not said */
+    int64_t offset;   /* of the record in its partition: newer is greater, within one key */
 };
 
 /* The newest request to restart (restart-connector-<c>, restart-task-<c>-<n>). */
@@ -98,6 +99,9 @@ struct connector_state {
     /* config_offset that the commit was made from ("config-offset" in it); -1: unknown, as in
      * commits of other writers. */
     int64_t tasks_config_offset;
+    /* Which division of the work the set is ("division" in its commit): grows whenever any task's
+     * config changes, stays when the set is written again as it was; -1: unknown. */
+    int64_t division;
     struct status *status; /* of the connector */
     struct restart_request restart;
     int64_t restart_failed_offset; /* newest request to restart its FAILED tasks, -1: none */

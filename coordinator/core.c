@@ -2,6 +2,8 @@
 /* The core's knowledge and its inputs. See core.h. */
 #include "coordinator/core.h"
 
+#include <strings.h>
+
 #include "coordinator/core_private.h"
 #include "worker/base/mem.h"
 
@@ -196,6 +198,28 @@ bool core_active(const struct status *status)
 {
     return status && (status->state == STATE_RUNNING || status->state == STATE_PAUSED ||
                       status->state == STATE_RESTARTING);
+}
+
+#define TOO_MANY_TASKS                                                                             \
+    "The connector %s has generated %zu tasks, which is greater than %ld, the maximum number of "  \
+    "tasks it is configured to create. This behaviour should be considered a bug and is "          \
+    "disallowed. If necessary, it can be permitted by reconfiguring the connector with "           \
+    "'tasks.max.enforce' set to false; however, this option will be removed in a future release "  \
+    "of Kafka Connect."
+
+char *core_too_many(const struct connector_state *connector, size_t n)
+{
+    const char *text = kvs_get(&connector->config, "tasks.max");
+    const char *enforce = kvs_get(&connector->config, "tasks.max.enforce");
+    if (text && strstr(text, "${")) {
+        return NULL; /* a placeholder: who made the set knows the number and keeps to it */
+    }
+    long max = text ? strtol(text, NULL, 10) : 1;
+    max = max > 0 ? max : 1;
+    if (n <= (size_t)max || (enforce && strcasecmp(enforce, "false") == 0)) {
+        return NULL;
+    }
+    return xasprintf(TOO_MANY_TASKS, connector->name, n, max);
 }
 
 const char *core_version(const struct core *core, const struct connector_state *connector)

@@ -35,7 +35,7 @@ struct core_options {
     const char *instance;  /* unique per process start */
     int n_slots;
     uint64_t settle_ms;     /* rebalance.settle.ms */
-    uint64_t handover_ms;   /* longest wait for a living owner's UNASSIGNED; default 1000 */
+    uint64_t handover_ms;   /* longest wait for another worker's word; default 1000 */
     uint64_t retire_ttl_ms; /* give up a retirement after this time */
 };
 
@@ -51,7 +51,8 @@ enum action_kind {
     ACTION_STOP_TASK,
     ACTION_PAUSE_TASK,
     ACTION_RESUME_TASK,
-    ACTION_RETIRE, /* leader: incarnation, connector, retire_id */
+    ACTION_UPDATE_TASK, /* connector, task, incarnation, may_take; configs from the snapshot */
+    ACTION_RETIRE,      /* leader: incarnation, connector, retire_id */
 };
 
 struct action {
@@ -60,6 +61,7 @@ struct action {
     char *connector; /* owned by the list */
     int task;
     bool paused;
+    bool may_take; /* no other task can still hold what is new for this one */
     char *retire_id;
 };
 
@@ -102,7 +104,9 @@ enum core_task_event {
     CORE_TASK_PAUSED,
     CORE_TASK_FAILED,
     CORE_TASK_STOPPED,
-    CORE_TASK_CHANGED /* what its configs refer to is new: it is restarted, also if it failed */
+    CORE_TASK_CHANGED, /* what its configs refer to is new: it is to have it, also if it failed */
+    CORE_TASK_UPDATED, /* an ACTION_UPDATE_TASK was taken */
+    CORE_TASK_DECLINED /* it needs a restart */
 };
 void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event event,
                   const char *trace);

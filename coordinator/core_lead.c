@@ -3,18 +3,8 @@
  * The leader's duty to expand connectors into task configs, and the frame of its other duties.
  * What it remembers (failures, what was tried) is only its own: a new leader tries again.
  */
-#include <limits.h>
-#include <strings.h>
-
 #include "coordinator/core_private.h"
 #include "worker/base/mem.h"
-
-#define TOO_MANY_TASKS                                                                             \
-    "The connector %s has generated %zu tasks, which is greater than %ld, the maximum number of "  \
-    "tasks it is configured to create. This behaviour should be considered a bug and is "          \
-    "disallowed. If necessary, it can be permitted by reconfiguring the connector with "           \
-    "'tasks.max.enforce' set to false; however, this option will be removed in a future release "  \
-    "of Kafka Connect."
 
 static void lead_free(struct lead *lead)
 {
@@ -169,26 +159,10 @@ static bool expand_due(struct lead *lead, const struct connector_state *connecto
     return false;
 }
 
-static long tasks_max(const struct connector_state *connector)
+static bool same_configs(const struct connector_state *connector, const struct kvs *configs,
+                         size_t n)
 {
-    const char *text = kvs_get(&connector->config, "tasks.max");
-    if (text && strstr(text, "${")) {
-        return LONG_MAX; /* a placeholder: who made the set knows the number and keeps to it */
-    }
-    long n = text ? strtol(text, NULL, 10) : 1;
-    return n > 0 ? n : 1;
-}
-
-static bool tasks_max_enforced(const struct connector_state *connector)
-{
-    const char *text = kvs_get(&connector->config, "tasks.max.enforce");
-    return !text || strcasecmp(text, "false") != 0;
-}
-
-static bool same_set(const struct connector_state *connector, const struct kvs *configs, size_t n)
-{
-    if (!has_set(connector) || connector->n_tasks != n ||
-        connector->tasks_config_offset != connector->config_offset) {
+    if (!has_set(connector) || connector->n_tasks != n) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -197,6 +171,23 @@ static bool same_set(const struct connector_state *connector, const struct kvs *
         }
     }
     return true;
+}
+
+/* A set that differs in any task is a new division, with a number beyond all earlier ones. */
+static int64_t division_of(const struct connector_state *connector, const struct kvs *configs,
+                           size_t n)
+{
+    if (connector->division >= 0 && same_configs(connector, configs, n)) {
+        return connector->division;
+    }
+    return connector->config_offset > connector->division ? connector->config_offset
+                                                          : connector->division + 1;
+}
+
+static bool same_set(const struct connector_state *connector, const struct kvs *configs, size_t n)
+{
+    return connector->tasks_config_offset == connector->config_offset &&
+           same_configs(connector, configs, n);
 }
 
 static void expand_failed(struct lead *lead, const struct error *error, uint64_t now_ms,
@@ -227,10 +218,9 @@ static void expand(struct core *core, struct lead *lead, const struct connector_
     size_t n_configs = 0;
     struct error error = { ERR_OK, "" };
     enum err err = core->port.task_configs(core->port.arg, connector, &configs, &n_configs, &error);
-    if (err == ERR_OK && n_configs > (size_t)tasks_max(connector) &&
-        tasks_max_enforced(connector)) {
-        err = error_set(&error, ERR_INVALID, TOO_MANY_TASKS, connector->name, n_configs,
-                        tasks_max(connector));
+    CLEANUP(free_charp) char *too_many = err ? NULL : core_too_many(connector, n_configs);
+    if (too_many) {
+        err = error_set(&error, ERR_INVALID, "%s", too_many);
     }
     lead->tried = true;
     lead->tried_config = connector->config_offset;
@@ -244,9 +234,11 @@ static void expand(struct core *core, struct lead *lead, const struct connector_
         }
         free(TAKE(lead->failure));
         lead->backoff_ms = 0;
+        lead->sent.any = false; /* the connector was started anew, and says so */
         lead->forced = lead->forced && !same_set(connector, configs, n_configs);
         if (!same_set(connector, configs, n_configs)) {
-            record_tasks(out, connector->name, configs, n_configs, connector->config_offset);
+            record_tasks(out, connector->name, configs, n_configs, connector->config_offset,
+                         division_of(connector, configs, n_configs));
             /* Until the snapshot shows the commit it has to be asked for again. */
             lead->tried_commit = INT64_MIN;
         }
@@ -268,7 +260,8 @@ static void lead_connector(struct core *core, struct lead *lead,
         forget_failure(lead);
         lead->forced = false;
         if (connector->n_tasks > 0 || connector->inconsistent) {
-            record_tasks(out, connector->name, NULL, 0, connector->config_offset);
+            record_tasks(out, connector->name, NULL, 0, connector->config_offset,
+                         connector->division);
         }
         return;
     }

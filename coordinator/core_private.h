@@ -7,6 +7,7 @@
 #pragma once
 
 #include "coordinator/core.h"
+#include "coordinator/core_barrier.h"
 #include "worker/base/map.h"
 
 /* A status that was written and has not come back by then is written again. */
@@ -30,6 +31,7 @@ struct sent {
     bool gone;      /* a tombstone */
     bool confirmed; /* it was seen in a snapshot */
     enum run_state state;
+    int64_t division;
     int64_t seen_offset; /* of the record in the snapshot at that time; -1: none */
     uint64_t at_ms;
 };
@@ -62,7 +64,15 @@ struct own_task {
     bool restarting;                   /* by a request: RESTARTING is shown until it runs */
     bool stale;                        /* what its configs refer to is new */
     bool release;                      /* failed, and ACTION_STOP_TASK is still to be asked for */
-    struct connector_state *from;      /* what it was started with */
+    bool too_many;                     /* failed for the size of its set only */
+    struct connector_state *from;      /* what it works with */
+    struct connector_state *offered;   /* what it was asked to go over to; NULL: no question open */
+    bool offered_take;                 /* with leave to take */
+    bool declined;                     /* has to be restarted for a new config */
+    bool partial;                      /* works with `from`, but has not taken what is new in it */
+    int64_t division;                  /* the oldest of which it may still hold something */
+    uint64_t barrier_ms;               /* end of the wait for other tasks' workers; 0: none */
+    int64_t barrier_of;                /* the division that is waited for */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */
     int64_t restart_seen;              /* newest requests that were acted on */
     int64_t restart_failed_seen;
@@ -131,7 +141,9 @@ struct core {
     size_t n_own;
     size_t own_size;
     struct map own_index; /* look-ups only: its order differs from run to run */
-    struct lead *leads;   /* sorted by name: one for each connector of leads_of */
+    size_t n_unwanted;    /* own tasks with a thread that nothing wants; of this reconcile only */
+    struct holders holders;
+    struct lead *leads; /* sorted by name: one for each connector of leads_of */
     size_t n_leads;
     struct retire *retires; /* sorted as in the snapshot */
     size_t n_retires;
@@ -157,6 +169,9 @@ void core_own_free(struct core *core, size_t index);
 bool own_has_thread(const struct own_task *own);
 void own_set_state(struct own_task *own, enum own_state state);
 
+/* core_too_many returns Connect's text (owned) when n tasks are more than a connector may have,
+ * else NULL. */
+char *core_too_many(const struct connector_state *connector, size_t n);
 /* core_tasks decides about own tasks. */
 void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out);
 

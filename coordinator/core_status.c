@@ -31,8 +31,10 @@ static void sent_note(struct sent *sent, const struct status *seen, uint64_t now
 bool sent_due(const struct core *core, struct sent *sent, const struct status *seen,
               const struct status_fields *want, uint64_t now_ms, uint64_t *wake_ms)
 {
-    bool same = sent->any && !sent->gone && sent->state == want->state;
-    if (same && seen && seen->state == want->state && core_is_me(core, seen->worker_id) &&
+    bool same =
+        sent->any && !sent->gone && sent->state == want->state && sent->division == want->division;
+    if (same && seen && seen->state == want->state && seen->division == want->division &&
+        core_is_me(core, seen->worker_id) &&
         (want->state != STATE_FAILED || same_text(seen->trace, want->trace))) {
         sent->confirmed = true;
         return false;
@@ -44,6 +46,7 @@ bool sent_due(const struct core *core, struct sent *sent, const struct status *s
     }
     sent->gone = false;
     sent->state = want->state;
+    sent->division = want->division;
     sent_note(sent, seen, now_ms);
     return true;
 }
@@ -68,6 +71,7 @@ static struct status_fields fields_of(const struct core *core, enum run_state st
         .state = state,
         .worker_id = core->options.worker_id,
         .generation = core->generation,
+        .division = -1,
     };
 }
 
@@ -127,6 +131,14 @@ static bool unassigned_is_missing(const struct core *core, const struct own_task
            own->sent.state != STATE_FAILED && !overtaken(core, &own->sent, seen);
 }
 
+/* A task that has stopped and waits with its start while its record says that it runs: others may
+ * wait for what it held. */
+static bool lets_go(const struct core *core, const struct own_task *own, const struct status *seen)
+{
+    return own->state == OWN_IDLE && own->now && core_active(seen) &&
+           core_is_me(core, seen->worker_id) && seen->division < own->now->division;
+}
+
 /* Writes what one entry has to say; returns false when it has nothing to say any more. */
 static bool own_status(struct core *core, struct own_task *own, uint64_t now_ms,
                        struct decisions *out)
@@ -141,10 +153,15 @@ static bool own_status(struct core *core, struct own_task *own, uint64_t now_ms,
         if (!waits && !unassigned_is_missing(core, own, seen)) {
             return false;
         }
+    } else if (lets_go(core, own, seen) && !own->restarting) {
+        state = STATE_UNASSIGNED;
     } else if (!own_says(own, &state)) {
         return own->now || own_has_thread(own);
     }
     struct status_fields want = fields_of(core, state);
+    if (state == STATE_RUNNING || state == STATE_PAUSED || state == STATE_RESTARTING) {
+        want.division = core_held(own);
+    }
     want.trace = state == STATE_FAILED ? own->trace : NULL;
     want.version = own->from ? core_version(core, own->from) : NULL;
     if (sent_due(core, &own->sent, seen, &want, now_ms, &out->wake_ms)) {

@@ -20,7 +20,7 @@ static const struct {
 /* Which states may follow, as bits. */
 #define BIT(name) (1U << OWN_##name)
 static const unsigned own_next[] = {
-    [OWN_IDLE] = BIT(STARTING) | BIT(GONE),
+    [OWN_IDLE] = BIT(STARTING) | BIT(FAILED) | BIT(GONE),
     [OWN_STARTING] = BIT(RUNNING) | BIT(PAUSED) | BIT(FAILED) | BIT(STOPPING),
     [OWN_RUNNING] = BIT(PAUSED) | BIT(FAILED) | BIT(STOPPING),
     [OWN_PAUSED] = BIT(RUNNING) | BIT(FAILED) | BIT(STOPPING),
@@ -82,6 +82,7 @@ void core_own_free(struct core *core, size_t index)
     (void)map_remove(&core->own_index, own->key);
     core->own[index] = core->own[--core->n_own];
     connector_state_unref(own->from);
+    connector_state_unref(own->offered);
     free(own->trace);
     free(own->wait_for);
     free(own->connector);
@@ -99,13 +100,32 @@ static struct own_task *find_incarnation(const struct core *core, uint64_t incar
     return NULL;
 }
 
+/* No answer to an update is to be waited for any more. */
+static void forget_offer(struct own_task *own)
+{
+    connector_state_unref(TAKE(own->offered));
+    own->declined = false;
+    own->partial = false;
+}
+
 static void task_failed(struct own_task *own, const char *trace)
 {
     own_set_state(own, OWN_FAILED);
+    forget_offer(own);
     own->restarting = false;
     own->release = true;
+    own->too_many = false;
     free(own->trace);
     own->trace = xstrdup(trace ? trace : "");
+}
+
+/* It works with what it was offered. */
+static void task_updated(struct own_task *own)
+{
+    connector_state_unref(own->from);
+    own->from = TAKE(own->offered);
+    own->partial = !own->offered_take;
+    own->division = own->from->division;
 }
 
 void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event event,
@@ -128,6 +148,17 @@ void core_on_task(struct core *core, uint64_t incarnation, enum core_task_event 
         }
         break;
     case CORE_TASK_CHANGED:
+        break;
+    case CORE_TASK_UPDATED:
+        if (own->offered) {
+            task_updated(own);
+        }
+        break;
+    case CORE_TASK_DECLINED:
+        if (own->offered) {
+            forget_offer(own);
+            own->declined = true;
+        }
         break;
     case CORE_TASK_FAILED:
     case CORE_TASK_STOPPED:
@@ -191,8 +222,17 @@ static void find_stale(struct core *core)
     }
 }
 
+static bool same_task_config(const struct own_task *own)
+{
+    size_t n = (size_t)own->task;
+    const struct connector_state *now = own->now;
+    const struct connector_state *from = own->from;
+    return now == from || now->tasks[n].shared == from->tasks[n].shared ||
+           kvs_equal(&now->tasks[n].config, &from->tasks[n].config);
+}
+
 /* True when the task runs, or failed, with configs that hold no more. Waits until the leader has
- * made the task set of the newest config, so that one change restarts a task once. */
+ * made the task set of the newest config, so that one change reaches a task once. */
 static bool config_changed(const struct own_task *own)
 {
     const struct connector_state *now = own->now;
@@ -200,12 +240,10 @@ static bool config_changed(const struct own_task *own)
     if (now == from || !from || now->tasks_config_offset != now->config_offset) {
         return false;
     }
-    size_t n = (size_t)own->task;
     if (now->shared != from->shared && !kvs_equal(&now->config, &from->config)) {
         return true;
     }
-    return now->tasks[n].shared != from->tasks[n].shared &&
-           !kvs_equal(&now->tasks[n].config, &from->tasks[n].config);
+    return !same_task_config(own);
 }
 
 /* True when a request that was not acted on yet asks for a restart; notes it. */
@@ -245,26 +283,59 @@ static void end_wait(struct own_task *own)
     own->wait_until_ms = 0;
 }
 
+static void work_from(struct own_task *own)
+{
+    connector_state_unref(own->from);
+    own->from = connector_state_ref(own->now);
+    own->division = own->now->division;
+    own->stale = false;
+    /* A start from scratch does what every earlier request asked for. */
+    own->restart_seen = own->now->tasks[own->task].restart_offset;
+    own->restart_failed_seen = own->now->restart_failed_offset;
+}
+
+/* A set that is larger than it may be is in the topic: none of its tasks is started. */
+static char *too_many(const struct connector_state *connector)
+{
+    bool its_own = connector->tasks_config_offset == connector->config_offset ||
+                   connector->tasks_config_offset < 0;
+    return its_own ? core_too_many(connector, connector->n_tasks) : NULL;
+}
+
+static void refuse(struct own_task *own, char *trace)
+{
+    own_set_state(own, OWN_FAILED);
+    own->too_many = true;
+    own->restarting = false;
+    free(own->trace);
+    own->trace = trace;
+    work_from(own);
+}
+
 static void start(struct core *core, struct own_task *own, uint64_t now_ms, struct decisions *out)
 {
     if (must_wait(core, own, now_ms)) {
         core_wake(&out->wake_ms, own->wait_until_ms);
         return;
     }
+    char *trace = too_many(own->now);
+    if (trace) {
+        end_wait(own);
+        refuse(own, trace);
+        return;
+    }
+    if (core_barrier(core, own, now_ms, &out->wake_ms)) {
+        return;
+    }
     own_set_state(own, OWN_STARTING);
     own->incarnation = ++core->last_incarnation;
-    own->stale = false;
     end_wait(own);
     own->paused = own->now->target == TARGET_PAUSED;
-    /* A start from scratch does what every earlier request asked for. */
-    own->restart_seen = own->now->tasks[own->task].restart_offset;
-    own->restart_failed_seen = own->now->restart_failed_offset;
     /* Even when the record of an earlier incarnation says the same, this one is to be seen. */
     if (!own->restarting) {
         own->sent = (struct sent){ .any = false };
     }
-    connector_state_unref(own->from);
-    own->from = connector_state_ref(own->now);
+    work_from(own);
     struct action *action = core_add_action(out, ACTION_START_TASK, own->incarnation);
     action->connector = xstrdup(own->connector);
     action->task = own->task;
@@ -274,17 +345,57 @@ static void start(struct core *core, struct own_task *own, uint64_t now_ms, stru
 static void stop(struct own_task *own, bool restarting, struct decisions *out)
 {
     own_set_state(own, OWN_STOPPING);
+    forget_offer(own);
     own->restarting = restarting;
     (void)core_add_action(out, ACTION_STOP_TASK, own->incarnation);
 }
 
-static void keep_running(struct own_task *own, struct decisions *out)
+static void offer(struct own_task *own, bool may_take, struct decisions *out)
 {
-    bool asked = restart_asked(own) || own->stale;
-    if (asked || config_changed(own)) {
+    own->offered = connector_state_ref(own->now);
+    own->offered_take = may_take;
+    own->stale = false;
+    struct action *action = core_add_action(out, ACTION_UPDATE_TASK, own->incarnation);
+    action->connector = xstrdup(own->connector);
+    action->task = own->task;
+    action->may_take = may_take;
+}
+
+/* A task whose own config is as before has nothing that a new division gave to another. */
+static void note_division(struct own_task *own)
+{
+    if (own_has_thread(own) && own->state != OWN_STOPPING && !own->offered && !own->partial &&
+        same_task_config(own)) {
+        own->division = own->now->division;
+    }
+}
+
+/* Brings a running task to the newest configs, one step at a time: first it gives up what is not
+ * its own any more, then, when all others have done so, it takes what is new. */
+static void keep_current(struct core *core, struct own_task *own, uint64_t now_ms,
+                         struct decisions *out)
+{
+    if (own->offered) {
+        return;
+    }
+    bool changed = config_changed(own) || own->stale;
+    if (changed || own->partial) {
+        bool may_take = !core_barrier(core, own, now_ms, &out->wake_ms);
+        if (changed || may_take) {
+            offer(own, may_take, out);
+        }
+    }
+}
+
+static void keep_running(struct core *core, struct own_task *own, uint64_t now_ms,
+                         struct decisions *out)
+{
+    bool asked = restart_asked(own);
+    if (asked || own->declined) {
         stop(own, asked, out);
         return;
     }
+    keep_current(core, own, now_ms, out);
     bool paused = own->now->target == TARGET_PAUSED;
     if (paused != own->paused) {
         own->paused = paused;
@@ -293,29 +404,41 @@ static void keep_running(struct own_task *own, struct decisions *out)
     }
 }
 
+/* True when a failed task is to be tried again. */
+static bool try_again(struct own_task *own)
+{
+    bool asked = restart_asked(own) || own->stale;
+    own->restarting = asked;
+    if (asked || config_changed(own)) {
+        return true;
+    }
+    char *trace = own->too_many ? too_many(own->now) : NULL;
+    bool fits = own->too_many && !trace;
+    free(trace);
+    return fits;
+}
+
 /* What has to happen to a task that is wanted here. */
 static void step_wanted(struct core *core, struct own_task *own, uint64_t now_ms,
                         struct decisions *out)
 {
-    if (own->state == OWN_FAILED) {
-        bool asked = restart_asked(own) || own->stale;
-        if (asked || config_changed(own)) {
-            own->restarting = asked;
-            own_set_state(own, OWN_IDLE);
-        }
+    if (own->state == OWN_FAILED && try_again(own)) {
+        own_set_state(own, OWN_IDLE);
     } else if (own->state == OWN_GONE) {
         own_set_state(own, OWN_IDLE);
     }
     if (own->state == OWN_IDLE) {
         start(core, own, now_ms, out);
     } else if (own_has_thread(own) && own->state != OWN_STOPPING) {
-        keep_running(own, out);
+        keep_running(core, own, now_ms, out);
     }
 }
 
 void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out)
 {
     mark_wanted(core);
+    core->holders.of = NULL;
+    core->n_unwanted = 0;
     if (core->snapshot_new) {
         find_stale(core);
         core->snapshot_new = false;
@@ -336,6 +459,9 @@ void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out)
         if (!own->now) {
             own->restarting = false;
             end_wait(own);
+            core->n_unwanted += own_has_thread(own);
+        } else {
+            note_division(own);
         }
     }
     for (size_t i = 0; i < core->n_own; i++) {

@@ -149,6 +149,12 @@ static void on_task(struct herder *herder, const struct herder_op *op)
     case TASK_EVENT_CHANGED:
         core_on_task(herder->core, event->incarnation, CORE_TASK_CHANGED, NULL);
         break;
+    case TASK_EVENT_UPDATED:
+        core_on_task(herder->core, event->incarnation, CORE_TASK_UPDATED, NULL);
+        break;
+    case TASK_EVENT_DECLINED:
+        core_on_task(herder->core, event->incarnation, CORE_TASK_DECLINED, NULL);
+        break;
     case RETIRE_EVENT_DONE:
         core_on_retired(herder->core, event->incarnation, event->err);
         break;
@@ -240,6 +246,22 @@ static void start_task(struct herder *herder, const struct action *action)
     runner_start(herder->runner, &spec);
 }
 
+static void update_task(struct herder *herder, const struct action *action, uint64_t now_ms)
+{
+    const struct connector_state *connector = snapshot_find(herder->snapshot, action->connector);
+    if (!connector || action->task < 0 || (size_t)action->task >= connector->n_tasks) {
+        core_on_task(herder->core, action->incarnation, CORE_TASK_DECLINED, NULL);
+        return;
+    }
+    const struct runner_update update = {
+        .connector_config = &connector->config,
+        .task_config = &connector->tasks[action->task].config,
+        .may_take = action->may_take,
+        .deadline_ms = now_ms + herder->options.settings->graceful_ms,
+    };
+    runner_update(herder->runner, action->incarnation, &update);
+}
+
 static void retire(struct herder *herder, const struct action *action)
 {
     for (size_t i = 0; i < herder->snapshot->n_retirements; i++) {
@@ -271,6 +293,9 @@ static void act(struct herder *herder, const struct action *action, uint64_t now
         break;
     case ACTION_RESUME_TASK:
         runner_resume(herder->runner, action->incarnation);
+        break;
+    case ACTION_UPDATE_TASK:
+        update_task(herder, action, now_ms);
         break;
     case ACTION_RETIRE:
         retire(herder, action);

@@ -88,7 +88,7 @@ void record_target(struct out_records *out, const char *name, enum target_state 
 }
 
 void record_tasks(struct out_records *out, const char *name, const struct kvs *configs,
-                  size_t n_configs, int64_t config_offset)
+                  size_t n_configs, int64_t config_offset, int64_t division)
 {
     for (size_t i = 0; i < n_configs; i++) {
         put(out, LOG_TOPIC_CONFIG, xasprintf("task-%s-%zu", name, i),
@@ -97,6 +97,7 @@ void record_tasks(struct out_records *out, const char *name, const struct kvs *c
     cJSON *object = new_object();
     add_integer(object, "tasks", (int64_t)n_configs);
     add_integer(object, "config-offset", config_offset);
+    add_integer(object, "division", division);
     put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), print_object(object));
 }
 
@@ -159,10 +160,6 @@ void record_delete(struct out_records *out, const struct connector_state *connec
     const char *name = connector->name;
     put(out, LOG_TOPIC_CONFIG, xasprintf("connector-%s", name), NULL);
     put(out, LOG_TOPIC_CONFIG, xasprintf("target-state-%s", name), NULL);
-    for (size_t i = 0; i < connector->n_tasks; i++) {
-        put(out, LOG_TOPIC_CONFIG, xasprintf("task-%s-%zu", name, i), NULL);
-    }
-    put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), NULL);
     put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), NULL);
     record_topics_unused(out, connector);
 }
@@ -182,6 +179,9 @@ void record_status(struct out_records *out, const char *name, int task,
     add_text(object, "worker_id", status->worker_id);
     add_integer(object, "generation", status->generation);
     add_text(object, "version", status->version);
+    if (task >= 0 && status->division >= 0) {
+        add_integer(object, "division", status->division);
+    }
     put(out, LOG_TOPIC_STATUS, status_key(name, task), print_object(object));
 }
 

@@ -28,9 +28,9 @@ void out_records_fini(struct out_records *records);
 void record_connector(struct out_records *out, const char *name, const struct kvs *config);
 void record_target(struct out_records *out, const char *name, enum target_state target);
 /* record_tasks adds the task- records and the commit; config_offset: of the connector record that
- * they were made from. */
+ * they were made from; division: as in struct connector_state. */
 void record_tasks(struct out_records *out, const char *name, const struct kvs *configs,
-                  size_t n_configs, int64_t config_offset);
+                  size_t n_configs, int64_t config_offset, int64_t division);
 void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots);
 void record_restart(struct out_records *out, const char *name, bool include_tasks,
                     bool only_failed);
@@ -40,8 +40,9 @@ void record_leader(struct out_records *out, const char *worker_id, const char *u
 void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
                    int64_t now_wall_ms);
 void record_retired(struct out_records *out, const char *name, const char *id);
-/* record_delete adds all tombstones of a connector (config, target state, tasks, commit, placement,
- * topics that it has used). */
+/* record_delete adds the tombstones of a connector: config, target state, placement, topics that it
+ * has used. Its task and commit records stay, as in Connect, which takes tombstones of those for
+ * errors; they mean nothing without a config. */
 void record_delete(struct out_records *out, const struct connector_state *connector);
 /* Status records: of the connector (task -1) or one task. */
 struct status_fields {
@@ -50,6 +51,7 @@ struct status_fields {
     const char *trace;
     const char *version;
     int64_t generation;
+    int64_t division; /* of a task that may have a thread; -1: leave it out */
 };
 void record_status(struct out_records *out, const char *name, int task,
                    const struct status_fields *status);

@@ -48,6 +48,26 @@ uint64_t task_deadline_ms(const struct task_control *control);
 /* task_report_running and task_report_paused tell the cluster the state that the task reached. */
 void task_report_running(struct task_control *control);
 void task_report_paused(struct task_control *control);
+
+/* New configs for a task that runs. */
+struct task_update {
+    const struct kvs *connector_config;
+    const struct kvs *task_config;
+    /* Whether the task may take outside things (MQTT sessions, say) that its present task config
+     * does not name; until then another task may still hold them. What the new one does not name
+     * any more is to be given up in any case, before the answer. */
+    bool may_take;
+    uint64_t deadline_ms; /* monotonic: decline when it cannot be done by then */
+};
+
+/* task_update_pending returns the update that waits for an answer, NULL if there is none; borrowed
+ * until task_update_answer. It is announced on task_control_fd. Thread: the task's. */
+const struct task_update *task_update_pending(struct task_control *control);
+/* task_update_answer says that the task works with the new configs from here on, or that it has to
+ * be restarted to do so (then it goes on with the old ones until it is). The configs that are not
+ * used any more are freed; the others live on and are those of the context. Thread: the task's. */
+void task_update_answer(struct task_control *control, bool taken);
+
 /* task_offset_get returns an owned JSON text stored for a source partition (JSON object text, keys
  * in a fixed order), NULL if none; task_offset_put stores one (NULL removes it), asynchronously. */
 char *task_offset_get(struct task_control *control, const char *partition);
@@ -91,6 +111,8 @@ struct connector_plugin {
     enum err (*task_new)(const struct task_context *context, void **ret_task, struct error *reterr);
     enum task_end (*task_run)(void *task, struct error *reterr);
     void (*task_free)(void *task);
+    /* task_run looks at task_update_pending while it runs; else a new config is a restart. */
+    bool live_updates;
     /* Ends for good what a deleted connector left outside (its MQTT sessions). Blocks up to a
      * minute on a thread of its own, or until facts->stop_fd is readable; ERR_UNAVAILABLE and
      * ERR_TIMEOUT: try again later. May be NULL. */

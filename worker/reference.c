@@ -4,6 +4,7 @@
 
 #include "worker/base/config_def.h"
 #include "worker/base/metrics.h"
+#include "worker/change_cost.h"
 #include "worker/connector.h"
 #include "worker/worker_config.h"
 
@@ -17,6 +18,10 @@ static void add_connectors(struct buf *buf)
         }
         buf_add_text(buf, ".\n\n");
         config_reference(&(*plugin)->table, buf);
+        if ((*plugin)->live_updates) {
+            buf_add_text(buf, "\nWhat a change of these keys costs while the connector runs:\n\n");
+            change_costs_reference(&(*plugin)->table, false, buf);
+        }
     }
 }
 
@@ -35,6 +40,8 @@ void reference_configuration(struct buf *buf)
     config_reference(worker_config_table(), buf);
     buf_add_text(buf, "\n## Every source connector\n\n");
     config_reference(connector_common_table(CONNECTOR_SOURCE), buf);
+    buf_add_text(buf, "\nWhat a change of these keys costs while the connector runs:\n\n");
+    change_costs_reference(connector_common_table(CONNECTOR_SOURCE), true, buf);
     add_connectors(buf);
 }
 

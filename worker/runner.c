@@ -180,6 +180,14 @@ void runner_resume(struct runner *runner, uint64_t incarnation)
     }
 }
 
+void runner_update(struct runner *runner, uint64_t incarnation, const struct runner_update *update)
+{
+    struct task *task = find(runner, incarnation);
+    if (task) {
+        task_ask_update(task, update);
+    }
+}
+
 static enum err retire(struct retirement *retirement, struct error *reterr)
 {
     const char *class_name = kvs_get(&retirement->config, "connector.class");

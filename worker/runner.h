@@ -18,10 +18,13 @@ struct runner;
 enum task_event_kind {
     TASK_EVENT_RUNNING,
     TASK_EVENT_PAUSED,
-    TASK_EVENT_STOPPED, /* the last event of an incarnation, also after FAILED once stopped */
-    TASK_EVENT_FAILED,  /* trace says why; the thread has ended, runner_stop frees what is left */
-    TASK_EVENT_CHANGED, /* a value behind a placeholder of its configs is new: restart it */
-    RETIRE_EVENT_DONE,  /* retirement: err ERR_OK, or why it has to be tried again */
+    TASK_EVENT_STOPPED,  /* the last event of an incarnation, also after FAILED once stopped */
+    TASK_EVENT_FAILED,   /* trace says why; the thread has ended, runner_stop frees what is left */
+    TASK_EVENT_UPDATED,  /* runner_update was taken: the task works with the new configs */
+    TASK_EVENT_DECLINED, /* it was not: the task has to be restarted for them */
+    TASK_EVENT_CHANGED,  /* a value behind a placeholder of its configs is new: update or restart it
+                          */
+    RETIRE_EVENT_DONE,   /* retirement: err ERR_OK, or why it has to be tried again */
 };
 
 struct task_event {
@@ -70,6 +73,18 @@ void runner_stop(struct runner *runner, uint64_t incarnation, uint64_t deadline_
 /* runner_pause and runner_resume change the wish; an event follows when it is reached. */
 void runner_pause(struct runner *runner, uint64_t incarnation);
 void runner_resume(struct runner *runner, uint64_t incarnation);
+
+/* New configs for a task; both are copied. */
+struct runner_update {
+    const struct kvs *connector_config;
+    const struct kvs *task_config;
+    bool may_take; /* see struct task_update */
+    uint64_t deadline_ms;
+};
+
+/* runner_update hands new configs to a task. TASK_EVENT_UPDATED or TASK_EVENT_DECLINED follows,
+ * unless the task ends first; only then may the next one be handed over. Thread: the owner's. */
+void runner_update(struct runner *runner, uint64_t incarnation, const struct runner_update *update);
 /* runner_retire ends what a deleted connector left outside; RETIRE_EVENT_DONE follows. */
 void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
                    const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs);

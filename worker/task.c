@@ -24,14 +24,25 @@ struct task_control {
     int event_fd;
 };
 
+/* New configs on their way to the task. */
+struct pending {
+    struct kvs connector_config;
+    struct kvs task_config;
+    struct task_inputs *inputs; /* made of them on the task's thread; NULL: not yet */
+    struct task_update update;
+};
+
 struct task {
     struct list link; /* the owner's */
     const struct task_host *host;
     char *connector;
     int number;
     uint64_t incarnation;
-    struct kvs connector_config;
+    const struct connector_plugin *plugin; /* NULL: unknown class */
+    struct kvs connector_config;           /* the thread's, as what follows up to `topics` */
     struct kvs task_config;
+    struct task_inputs *inputs;
+    struct task_context context; /* names the inputs */
     struct log_ctx log;
     struct metric_scope *metrics;
     struct task_control control;
@@ -39,6 +50,7 @@ struct task {
     struct thread thread;
     struct lock lock; /* guards what follows */
     enum task_state state;
+    struct pending *pending; /* NULL: none; once seen it belongs to the task until it answers */
     bool stop_asked;
     bool ended;     /* the thread has sent its last event but STOPPED */
     bool stop_sent; /* TASK_EVENT_STOPPED was sent */
@@ -158,6 +170,112 @@ void task_report_paused(struct task_control *control)
     }
 }
 
+static void inputs_free(struct task_inputs *inputs)
+{
+    if (inputs) {
+        task_inputs_close(inputs);
+        free(inputs);
+    }
+}
+
+static void pending_free(struct pending *pending)
+{
+    if (pending) {
+        inputs_free(pending->inputs);
+        kvs_fini(&pending->connector_config);
+        kvs_fini(&pending->task_config);
+        free(pending);
+    }
+}
+
+/* Resolves the placeholders of new configs. */
+static enum err open_pending(const struct task *task, struct pending *pending)
+{
+    struct error error = { ERR_OK, "" };
+    struct task_inputs *inputs = xcalloc(1, sizeof(*inputs));
+    enum err err = task_inputs_open(task->host->providers, &pending->connector_config,
+                                    &pending->task_config, 1, inputs, &error);
+    if (err != ERR_OK) {
+        log_info(&task->log, "TASK-UPDATE-DECLINED", "reason=\"%s\"", error.text);
+        free(inputs);
+        return err;
+    }
+    pending->inputs = inputs;
+    pending->update.connector_config = &inputs->connector.config;
+    pending->update.task_config = &inputs->tasks[0].config;
+    return ERR_OK;
+}
+
+const struct task_update *task_update_pending(struct task_control *control)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    lock_take(&task->lock);
+    struct pending *pending = task->pending;
+    lock_drop(&task->lock);
+    if (!pending) {
+        return NULL;
+    }
+    if (!pending->inputs && open_pending(task, pending) != ERR_OK) {
+        task_update_answer(control, false); /* the restart fails with it, for all to see */
+        return NULL;
+    }
+    return &pending->update;
+}
+
+static void swap_kvs(struct kvs *a, struct kvs *b)
+{
+    struct kvs kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* config.action.reload=restart: the task is to have new values when they come. */
+static void watch_inputs(const struct task *task)
+{
+    const struct task_inputs *inputs = task->inputs;
+    CLEANUP(free_charp)
+    char *action = config_text(connector_common_table(CONNECTOR_SOURCE), &inputs->connector.config,
+                               "config.action.reload");
+    if (strcasecmp(action, "none") != 0) {
+        struct watch *watch = task->host->watch;
+        watch_add(watch, task->incarnation, task->log.text, &task->connector_config,
+                  &inputs->connector);
+        watch_add(watch, task->incarnation, task->log.text, &task->task_config, &inputs->tasks[0]);
+    }
+}
+
+/* What was pending is what the task works with now; `pending` gets what it was before. */
+static void go_over(struct task *task, struct pending *pending)
+{
+    struct task_inputs *before = task->inputs;
+    task->inputs = pending->inputs;
+    pending->inputs = before;
+    swap_kvs(&task->connector_config, &pending->connector_config);
+    swap_kvs(&task->task_config, &pending->task_config);
+    task->context.connector_config = &task->inputs->connector.config;
+    task->context.task_config = &task->inputs->tasks[0].config;
+    watch_remove(task->host->watch, task->incarnation);
+    watch_inputs(task);
+}
+
+void task_update_answer(struct task_control *control, bool taken)
+{
+    struct task *task = CONTAINER_OF(control, struct task, control);
+    lock_take(&task->lock);
+    struct pending *pending = TAKE(task->pending);
+    lock_drop(&task->lock);
+    if (!pending) {
+        return;
+    }
+    if (taken) {
+        go_over(task, pending);
+    }
+    pending_free(pending);
+    log_info(&task->log, "TASK-UPDATE", "result=%s", taken ? "taken" : "restart");
+    metric_add(task->metrics, METRIC_TASK_UPDATES, taken ? 0 : 1, 1);
+    emit(task, taken ? TASK_EVENT_UPDATED : TASK_EVENT_DECLINED, ERR_OK, NULL);
+}
+
 char *task_offset_get(struct task_control *control, const char *partition)
 {
     struct task *task = CONTAINER_OF(control, struct task, control);
@@ -175,21 +293,20 @@ void task_offset_put(struct task_control *control, const char *partition, const 
 }
 
 /* The plug-in's part: make, run, free. */
-static enum task_end run_plugin(struct task *task, const struct task_inputs *inputs,
-                                struct error *reterr)
+static enum task_end run_plugin(struct task *task, struct error *reterr)
 {
-    const char *class_name = kvs_get(&task->connector_config, "connector.class");
-    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
+    const struct connector_plugin *plugin = task->plugin;
     if (!plugin) {
+        const char *class_name = kvs_get(&task->connector_config, "connector.class");
         (void)error_set(reterr, ERR_NOT_FOUND, "connector.class %s is not known to this worker",
                         class_name ? class_name : "(missing)");
         return TASK_END_FAILED;
     }
-    struct task_context context = {
+    task->context = (struct task_context){
         .connector = task->connector,
         .task = task->number,
-        .connector_config = &inputs->connector.config,
-        .task_config = &inputs->tasks[0].config,
+        .connector_config = &task->inputs->connector.config,
+        .task_config = &task->inputs->tasks[0].config,
         .worker_props = task->host->worker_props,
         .log = &task->log,
         .metrics = task->metrics,
@@ -197,27 +314,13 @@ static enum task_end run_plugin(struct task *task, const struct task_inputs *inp
         .topics = task->topics,
     };
     void *state = NULL;
-    enum err err = plugin->task_new(&context, &state, reterr);
+    enum err err = plugin->task_new(&task->context, &state, reterr);
     if (err != ERR_OK) {
         return TASK_END_FAILED;
     }
     enum task_end end = plugin->task_run(state, reterr);
     plugin->task_free(state);
     return end;
-}
-
-/* config.action.reload=restart: the task is to have new values when they come. */
-static void watch_inputs(const struct task *task, const struct task_inputs *inputs)
-{
-    CLEANUP(free_charp)
-    char *action = config_text(connector_common_table(CONNECTOR_SOURCE), &inputs->connector.config,
-                               "config.action.reload");
-    if (strcasecmp(action, "none") != 0) {
-        struct watch *watch = task->host->watch;
-        watch_add(watch, task->incarnation, task->log.text, &task->connector_config,
-                  &inputs->connector);
-        watch_add(watch, task->incarnation, task->log.text, &task->task_config, &inputs->tasks[0]);
-    }
 }
 
 /* Runs the plug-in with resolved configs. What it says in the end names no secret. */
@@ -229,10 +332,11 @@ static enum task_end run_resolved(struct task *task, struct error *reterr)
     if (err != ERR_OK) {
         return TASK_END_FAILED;
     }
-    watch_inputs(task, &inputs);
-    enum task_end end = run_plugin(task, &inputs, reterr);
-    task_inputs_redact(&inputs, reterr);
-    task_inputs_close(&inputs);
+    task->inputs = xmemdup(&inputs, sizeof(inputs));
+    watch_inputs(task);
+    enum task_end end = run_plugin(task, reterr);
+    task_inputs_redact(task->inputs, reterr);
+    inputs_free(TAKE(task->inputs));
     return end;
 }
 
@@ -279,6 +383,8 @@ struct task *task_start(const struct task_host *host, const struct task_spec *sp
     kvs_init(&task->task_config);
     kvs_copy(&task->connector_config, spec->connector_config);
     kvs_copy(&task->task_config, spec->task_config);
+    const char *class_name = kvs_get(&task->connector_config, "connector.class");
+    task->plugin = class_name ? connector_find(class_name) : NULL;
     (void)snprintf(task->log.text, sizeof(task->log.text), "connector=%.140s task=%d",
                    spec->connector, spec->task);
     task->metrics = metrics_task(spec->connector, spec->task);
@@ -317,6 +423,26 @@ void task_ask_pause(struct task *task, bool paused)
     }
 }
 
+void task_ask_update(struct task *task, const struct runner_update *update)
+{
+    struct pending *pending = xcalloc(1, sizeof(*pending));
+    kvs_init(&pending->connector_config);
+    kvs_init(&pending->task_config);
+    kvs_copy(&pending->connector_config, update->connector_config);
+    kvs_copy(&pending->task_config, update->task_config);
+    pending->update.may_take = update->may_take;
+    pending->update.deadline_ms = update->deadline_ms;
+    lock_take(&task->lock);
+    ASSERT(!task->pending);
+    task->pending = pending;
+    lock_drop(&task->lock);
+    if (task->plugin && task->plugin->live_updates) {
+        wake(&task->control);
+    } else {
+        task_update_answer(&task->control, false);
+    }
+}
+
 bool task_done(struct task *task)
 {
     lock_take(&task->lock);
@@ -347,6 +473,7 @@ void task_free(struct task *task)
     active_topics_free(task->topics);
     close(task->control.event_fd);
     lock_fini(&task->lock);
+    pending_free(task->pending);
     kvs_fini(&task->connector_config);
     kvs_fini(&task->task_config);
     free(task->connector);

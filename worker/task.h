@@ -46,6 +46,9 @@ struct task *task_start(const struct task_host *host, const struct task_spec *sp
 void task_ask_stop(struct task *task, uint64_t deadline_ms);
 /* task_ask_pause changes the wish between running and paused. Thread: the owner's. */
 void task_ask_pause(struct task *task, bool paused);
+/* task_ask_update hands new configs over; an answer follows unless the task ends. Thread: the
+ * owner's. */
+void task_ask_update(struct task *task, const struct runner_update *update);
 /* task_done tells whether the last event was sent. Thread: the owner's. */
 bool task_done(struct task *task);
 /* task_is tells whether this is the incarnation; task_same whether it is the same task. */

@@ -30,6 +30,7 @@ static struct {
     unsigned n_topic_refusals; /* 0: none */
     bool dead;
     unsigned n_gets;
+    unsigned n_users;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void take(void)
@@ -51,6 +52,7 @@ void fake_producer_reset(void)
     fake.n_topic_refusals = 0;
     fake.dead = false;
     fake.n_gets = 0;
+    fake.n_users = 0;
     drop();
 }
 
@@ -154,6 +156,7 @@ enum err kafka_producer_get(const struct kvs *props, struct kafka_producer **ret
     take();
     fake.dead = false;
     fake.n_gets++;
+    fake.n_users++;
     drop();
     *ret_producer = &fake.producer;
     return ERR_OK;
@@ -161,7 +164,13 @@ enum err kafka_producer_get(const struct kvs *props, struct kafka_producer **ret
 
 void kafka_producer_drop(struct kafka_producer *producer)
 {
-    if (producer) {
+    if (!producer) {
+        return;
+    }
+    take();
+    bool last = --fake.n_users == 0;
+    drop();
+    if (last) {
         fake_producer_settle(ERR_UNAVAILABLE);
     }
 }

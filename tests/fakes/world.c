@@ -362,6 +362,20 @@ void runner_resume(struct runner *runner, uint64_t incarnation)
     runner_tell(runner, TASK_EVENT_RUNNING, incarnation);
 }
 
+void runner_update(struct runner *runner, uint64_t incarnation,
+                   const struct runner_update *update UNUSED)
+{
+    lock_take(&world.lock);
+    struct world_task *task = runner_find(runner, incarnation);
+    if (task) {
+        task->n_updates++;
+    }
+    bool declines = runner->declines;
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+    runner_tell(runner, declines ? TASK_EVENT_DECLINED : TASK_EVENT_UPDATED, incarnation);
+}
+
 void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector UNUSED,
                    const struct kvs *config UNUSED, const struct kvs *task_configs UNUSED,
                    size_t n_task_configs UNUSED)

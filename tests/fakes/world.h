@@ -31,6 +31,7 @@ struct world_task {
     uint64_t incarnation;
     bool paused;
     bool stopped;
+    unsigned n_updates;
     uint64_t deadline_ms;
 };
 
@@ -39,6 +40,7 @@ struct runner {
     void *arg;
     struct world_task tasks[WORLD_TASKS];
     size_t n_tasks;
+    bool declines;   /* updates */
     bool hold_stops; /* tasks do not end by themselves when they are asked to */
 };
 

@@ -121,6 +121,12 @@ void broker_suback(struct fake_broker *broker, bool v5, uint16_t id, int code)
     broker_send(broker, v5 ? five : four, v5 ? sizeof(five) : sizeof(four));
 }
 
+void broker_unsuback(struct fake_broker *broker, uint16_t id)
+{
+    unsigned char packet[] = { 0xb0, 4, (unsigned char)(id >> 8), (unsigned char)id, 0, 0 };
+    broker_send(broker, packet, sizeof(packet));
+}
+
 void broker_publish(struct fake_broker *broker, bool v5, uint16_t id, bool duplicate,
                     const char *topic, const void *payload, size_t n)
 {

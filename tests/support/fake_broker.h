@@ -49,6 +49,8 @@ void broker_send(struct fake_broker *broker, const void *bytes, size_t n);
 void broker_connack(struct fake_broker *broker, bool v5, bool present, int code,
                     const void *properties, size_t n);
 void broker_suback(struct fake_broker *broker, bool v5, uint16_t id, int code);
+/* broker_unsuback answers an MQTT 5 UNSUBSCRIBE of one filter. */
+void broker_unsuback(struct fake_broker *broker, uint16_t id);
 /* broker_publish sends a QoS 1 PUBLISH; payload of n bytes. */
 void broker_publish(struct fake_broker *broker, bool v5, uint16_t id, bool duplicate,
                     const char *topic, const void *payload, size_t n);

@@ -30,6 +30,26 @@ const char *config_width_name(enum config_width width)
     return width_names[width];
 }
 
+const char *config_cost_name(enum config_cost cost)
+{
+    static const char *const names[] = {
+#define X(name, meaning) #name,
+        CONFIG_COSTS(X)
+#undef X
+    };
+    return names[cost];
+}
+
+const char *config_cost_text(enum config_cost cost)
+{
+    static const char *const texts[] = {
+#define X(name, meaning) meaning,
+        CONFIG_COSTS(X)
+#undef X
+    };
+    return texts[cost];
+}
+
 static bool is_alias(const struct config_def *def, const char *key)
 {
     for (const char *const *alias = def->aliases; alias && *alias; alias++) {

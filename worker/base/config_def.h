@@ -44,6 +44,27 @@ enum config_values {
     CONFIG_ANY_CASE
 };
 
+/* What a change of a key costs a task that runs; the dearest first, which is what a row that says
+ * nothing stands for. X(name, its bit's meaning for users) */
+#define CONFIG_COSTS(X)                                                                            \
+    X(RESTART, "the task is stopped and started again")                                            \
+    X(RECONNECT, "the window in flight is finished, then the task connects anew; its MQTT "        \
+                 "sessions stay")                                                                  \
+    X(SUBSCRIPTIONS, "subscribes and unsubscribes on the connections that stand")                  \
+    X(PIPELINE, "the window in flight is finished the old way, what follows goes the new way; "    \
+                "the connections stay")                                                            \
+    X(NOTHING, "nothing is interrupted")
+
+enum config_cost {
+#define X(name, meaning) CONFIG_COST_##name,
+    CONFIG_COSTS(X)
+#undef X
+    CONFIG_COST_N
+};
+
+/* Costs as a set. */
+#define CONFIG_COST_BIT(name) (1U << CONFIG_COST_##name)
+
 struct config_def {
     const char *name;
     enum config_type type;
@@ -60,6 +81,7 @@ struct config_def {
      * only the reason ("must not contain ..."); the standard words are put before it. */
     enum err (*check)(const char *value, struct error *reterr);
     const char *const *aliases; /* other names that mean this key, NULL-terminated; or NULL */
+    enum config_cost cost;      /* of a change, in the tables of connectors */
     enum config_importance importance;
     const char *group; /* NULL: null */
     int order;         /* within the group; -1: unordered */
@@ -154,6 +176,9 @@ void config_list_fini(struct config_list *list);
 const char *config_type_name(enum config_type type);
 const char *config_importance_name(enum config_importance importance);
 const char *config_width_name(enum config_width width);
+/* config_cost_name returns e.g. "RECONNECT"; config_cost_text what that means, for people. */
+const char *config_cost_name(enum config_cost cost);
+const char *config_cost_text(enum config_cost cost);
 
 /* config_reference appends the rows to buf as a Markdown table: name, type, default, allowed
  * values, meaning. */

@@ -99,7 +99,13 @@ static void on_message(void *arg, const struct mqtt_message *message)
         }
         own.delivered = kind == REDELIVERY_DELIVERED;
     }
+    surplus_message(session, message->topic);
     session->handlers.on_message(session->handlers.arg, &own);
+}
+
+static void on_unsuback(void *arg, int id)
+{
+    surplus_unsuback(arg, id);
 }
 
 static void on_suback(void *arg, int id, const int *codes, int n_codes)
@@ -117,8 +123,10 @@ static void on_published(void *arg, int id, int code)
 static void connect_address(struct mqtt_session *session)
 {
     const struct mqtt_uri *uri = session_uri(session);
-    const struct link_handlers handlers = { session, on_connack, on_message, on_suback,
-                                            session->handlers.on_published ? on_published : NULL };
+    const struct link_handlers handlers = {
+        session,   on_connack,  on_message,
+        on_suback, on_unsuback, session->handlers.on_published ? on_published : NULL
+    };
     struct error error = { ERR_OK, "" };
     while (session->address < session->addresses.n_addresses) {
         struct link_target target = {

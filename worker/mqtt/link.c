@@ -14,6 +14,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
+#include "worker/mqtt/filter.h"
 #include "worker/mqtt/link_internal.h"
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/seam.h"
@@ -93,6 +94,18 @@ static void handle_subscribe(struct mosquitto *mosq, void *arg, int id, int n_co
     struct link *link = arg;
     struct seam *seam = seam_leave();
     link->handlers.on_suback(link->handlers.arg, id, codes, n_codes);
+    seam_enter(seam);
+}
+
+/* The library of this version keeps the codes of an UNSUBACK to itself. */
+static void handle_unsubscribe(struct mosquitto *mosq, void *arg, int id,
+                               const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
+    struct link *link = arg;
+    struct seam *seam = seam_leave();
+    link->handlers.on_unsuback(link->handlers.arg, id);
     seam_enter(seam);
 }
 
@@ -221,6 +234,7 @@ static enum err configure(struct link *link, struct error *reterr)
     mosquitto_connect_v5_callback_set(mosq, handle_connect);
     mosquitto_message_v5_callback_set(mosq, handle_message);
     mosquitto_subscribe_v5_callback_set(mosq, handle_subscribe);
+    mosquitto_unsubscribe_v5_callback_set(mosq, handle_unsubscribe);
     mosquitto_disconnect_v5_callback_set(mosq, handle_disconnect);
     if (link->handlers.on_published) {
         mosquitto_publish_v5_callback_set(mosq, handle_publish);
@@ -473,12 +487,25 @@ int link_subscribe(struct link *link, char *const *filters, int n_filters)
     return code == MOSQ_ERR_SUCCESS ? id : 0;
 }
 
-void link_unsubscribe(struct link *link, char *const *filters, int n_filters)
+int link_unsubscribe(struct link *link, char *const *filters, int n_filters)
 {
     int id = 0;
     seam_enter(link->seam);
-    (void)mosquitto_unsubscribe_multiple(link->mosq, &id, n_filters, filters, NULL);
+    int code = mosquitto_unsubscribe_multiple(link->mosq, &id, n_filters, filters, NULL);
     (void)seam_leave();
+    return code == MOSQ_ERR_SUCCESS ? id : 0;
+}
+
+bool link_filter_matches(const char *filter, const char *topic)
+{
+    const char *plain = filter;
+    if (mqtt_filter_is_shared(filter)) {
+        const char *group = strchr(filter, '/') + 1;
+        const char *slash = strchr(group, '/');
+        plain = slash ? slash + 1 : filter;
+    }
+    bool matches = false;
+    return mosquitto_topic_matches_sub(plain, topic, &matches) == MOSQ_ERR_SUCCESS && matches;
 }
 
 /* Ends our side of a connection and takes what still comes, until the broker closes it too. A

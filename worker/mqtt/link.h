@@ -30,6 +30,7 @@ struct link_handlers {
     /* message->delivered is not set here. */
     void (*on_message)(void *arg, const struct mqtt_message *message);
     void (*on_suback)(void *arg, int id, const int *codes, int n_codes);
+    void (*on_unsuback)(void *arg, int id);
     /* A publication with packet id `id` is done: acknowledged with this reason code, or at QoS 0
      * written. May also be called within link_write. NULL: nothing is published. */
     void (*on_published)(void *arg, int id, int code);
@@ -77,10 +78,12 @@ bool link_wants_write(const struct link *link);
 bool link_blocked(const struct link *link);
 /* link_buffered returns the bytes read ahead of the library. */
 size_t link_buffered(const struct link *link);
-/* link_subscribe and link_unsubscribe queue one packet; the id of the SUBSCRIBE is returned, 0 if
- * it could not be queued. */
+/* link_subscribe and link_unsubscribe queue one packet; its id is returned, 0 if it could not be
+ * queued. */
 int link_subscribe(struct link *link, char *const *filters, int n_filters);
-void link_unsubscribe(struct link *link, char *const *filters, int n_filters);
+int link_unsubscribe(struct link *link, char *const *filters, int n_filters);
+/* link_filter_matches tells whether a subscription to filter, shared or not, takes topic. */
+bool link_filter_matches(const char *filter, const char *topic);
 /* link_publish queues a PUBLISH and tells its packet id; what it is given is copied. Limits of the
  * broker are the caller's to keep. ERR_INVALID: the library does not take it. */
 enum err link_publish(struct link *link, const struct mqtt_publication *publication, int *ret_id,

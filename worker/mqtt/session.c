@@ -37,7 +37,9 @@ static const bool allowed[SESSION_STATE_N][SESSION_STATE_N] = {
     [SESSION_SUBSCRIBING] = { [SESSION_IDLE] = true,
                               [SESSION_READY] = true,
                               [SESSION_CLOSING] = true },
-    [SESSION_READY] = { [SESSION_IDLE] = true, [SESSION_CLOSING] = true },
+    [SESSION_READY] = { [SESSION_IDLE] = true,
+                        [SESSION_SUBSCRIBING] = true,
+                        [SESSION_CLOSING] = true },
     [SESSION_CLOSING] = { [SESSION_IDLE] = true },
 };
 
@@ -69,6 +71,10 @@ void mqtt_session_free(struct mqtt_session *session)
     resolve_drop(session->resolve);
     redelivery_free(session->redelivery);
     free(session->requests);
+    config_list_fini(&session->wanted);
+    config_list_fini(&session->asked);
+    config_list_fini(&session->surplus);
+    config_list_fini(&session->leaving);
     free(session);
 }
 
@@ -214,8 +220,7 @@ static bool review(struct mqtt_session *session, enum link_end link_end)
     }
     if (session->state == SESSION_SUBSCRIBING && subscribe_complete(session)) {
         session_set_state(session, SESSION_READY, "subscribed");
-        subscribe_tidy(session);
-        session->handlers.on_subscribed(session->handlers.arg, session->filters);
+        surplus_granted(session, clock_mono_ms());
     }
     return true;
 }
@@ -261,6 +266,7 @@ static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool r
     if (ready && link_blocked(session->link) && !review(session, link_write(session->link))) {
         return;
     }
+    surplus_tick(session, now_ms, ready);
     if (now_ms < session->misc_ms) {
         return;
     }
@@ -325,7 +331,8 @@ uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_conn
         return may_connect ? session->next_ms : UINT64_MAX;
     }
     if (session->state == SESSION_READY || session->state == SESSION_SUBSCRIBING) {
-        return session->misc_ms;
+        uint64_t surplus_ms = surplus_deadline(session);
+        return surplus_ms < session->misc_ms ? surplus_ms : session->misc_ms;
     }
     return session->deadline_ms;
 }
@@ -367,6 +374,7 @@ size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
     if (session->state == SESSION_SUBSCRIBING) {
         session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
     }
+    surplus_release(session, now_ms);
     if (n >= (size_t)session->options->receive_maximum) {
         session->stall_ms = now_ms + session->stall_wait_ms;
     }
@@ -406,6 +414,19 @@ void mqtt_session_disconnect(struct mqtt_session *session, uint64_t now_ms)
         session->deadline_ms = now_ms + GOODBYE_MS;
         session_set_state(session, SESSION_CLOSING, "asked to disconnect");
         goodbye(session, now_ms);
+    }
+}
+
+void mqtt_session_revise(struct mqtt_session *session, bool anew)
+{
+    session->revised = true;
+    if (anew) {
+        ASSERT(session->state == SESSION_IDLE);
+        session->uri = 0;
+        session->n_failures = 0;
+        session->n_silent = 0;
+        session->fallback = false;
+        session->next_ms = 0;
     }
 }
 

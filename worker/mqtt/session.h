@@ -37,7 +37,8 @@ struct mqtt_tls {
     bool insecure; /* no check of chain and host name */
 };
 
-/* How a session behaves; everything is borrowed for the session's life. */
+/* How a session behaves; everything is borrowed for the session's life, or until the owner puts
+ * something else in its place and says so with mqtt_session_revise. */
 struct mqtt_options {
     const char *client_id;
     const struct mqtt_uris *uris;
@@ -96,8 +97,11 @@ struct mqtt_handlers {
     void (*on_message)(void *arg, const struct mqtt_message *message);
     /* Whether the owner can take another message now. */
     bool (*has_room)(void *arg);
-    /* All subscriptions were granted. */
+    /* All filters that are wanted were granted, or some that are not wanted were given up:
+     * `filters` is all that the session is subscribed to now. */
     void (*on_subscribed)(void *arg, const struct config_list *filters);
+    /* Whether a filter that is not wanted any more can be given up now; NULL: always. */
+    bool (*may_give_up)(void *arg, const char *filter);
     void (*on_connected)(void *arg, bool session_present);
     void (*on_down)(void *arg, const struct mqtt_down *down);
     /* As link_handlers.on_published; NULL for a session that only reads. */
@@ -138,6 +142,10 @@ void mqtt_session_settled(struct mqtt_session *session, bool delivered);
 /* mqtt_session_disconnect sends DISCONNECT, keeping the session; only while nothing is held or
  * everything held is delivered. Drops an attempt to connect. on_down follows. */
 void mqtt_session_disconnect(struct mqtt_session *session, uint64_t now_ms);
+/* mqtt_session_revise says that the owner has changed the options: the lists of filters, which a
+ * connection that stands follows by SUBSCRIBE and UNSUBSCRIBE; and with anew, which needs a session
+ * that is idle, any but the client id. */
+void mqtt_session_revise(struct mqtt_session *session, bool anew);
 /* mqtt_session_retry_now forgets the wait before the next attempt. */
 void mqtt_session_retry_now(struct mqtt_session *session);
 

@@ -35,6 +35,20 @@ struct subscribe_request {
     int n_tries;
 };
 
+/* X(name): what becomes of the filters that are subscribed to and not wanted any more. */
+#define SURPLUS_STATES(X)                                                                          \
+    X(NONE)  /* there are none */                                                                  \
+    X(WAITS) /* until the wanted ones are granted */                                               \
+    X(DRAIN) /* what the broker has queued for them is to come first */                            \
+    X(ASKED) /* UNSUBSCRIBE is on its way */                                                       \
+    X(LATER) /* the broker did not answer: tried again on the next connection */
+
+enum surplus_state {
+#define X(name) SURPLUS_##name,
+    SURPLUS_STATES(X)
+#undef X
+};
+
 struct mqtt_session {
     const struct mqtt_options *options;
     struct mqtt_handlers handlers;
@@ -71,7 +85,18 @@ struct mqtt_session {
     /* subscriptions */
     bool exclusive; /* the mode that holds on this connection */
     bool no_share;  /* the broker said so in a SUBACK */
-    const struct config_list *filters;
+    bool revised;   /* the lists of the options have changed */
+    struct config_list wanted;
+    struct config_list asked; /* in the SUBSCRIBEs under way, or to be in them after the drain */
+    struct config_list surplus;
+    struct config_list leaving; /* the part of the surplus that the UNSUBSCRIBE names */
+    enum surplus_state surplus_state;
+    int unsubscribe_id;
+    bool drained;        /* the surplus goes as soon as `asked` is granted */
+    bool drain_matched;  /* a message of the surplus came since the last release */
+    uint64_t dry_ms;     /* when the socket was seen empty last */
+    uint64_t quiet_ms;   /* drained when nothing of the surplus comes until then */
+    uint64_t give_up_ms; /* the drain, or the wait for the UNSUBACK, ends here at the latest */
     struct subscribe_request *requests;
     size_t n_requests;
     size_t n_granted;
@@ -82,12 +107,27 @@ struct mqtt_session {
 
 /* subscribe_begin queues SUBSCRIBEs for the filters of the mode that holds. */
 void subscribe_begin(struct mqtt_session *session);
+/* subscribe_queue queues them for session->asked. */
+void subscribe_queue(struct mqtt_session *session);
+/* subscribe_mode_list returns the filters of the mode that holds on this connection. */
+const struct config_list *subscribe_mode_list(struct mqtt_session *session);
 /* subscribe_handle takes a SUBACK. */
 void subscribe_handle(struct mqtt_session *session, int id, const int *codes, int n_codes);
 /* subscribe_complete tells whether all were granted. */
 bool subscribe_complete(const struct mqtt_session *session);
-/* subscribe_tidy queues UNSUBSCRIBEs for recorded filters that are not wanted any more. */
-void subscribe_tidy(struct mqtt_session *session);
+
+/* What is not wanted any more (surplus.c). surplus_begin finds it among what was recorded, at the
+ * start of a connection; surplus_granted goes on when the wanted filters are granted and tells the
+ * owner; surplus_tick does what is due. */
+void surplus_begin(struct mqtt_session *session);
+void surplus_granted(struct mqtt_session *session, uint64_t now_ms);
+void surplus_tick(struct mqtt_session *session, uint64_t now_ms, bool ready);
+/* surplus_deadline returns when the next surplus_tick is due, UINT64_MAX if never. */
+uint64_t surplus_deadline(const struct mqtt_session *session);
+/* surplus_message, surplus_release and surplus_unsuback note what came and went. */
+void surplus_message(struct mqtt_session *session, const char *topic);
+void surplus_release(struct mqtt_session *session, uint64_t now_ms);
+void surplus_unsuback(struct mqtt_session *session, int id);
 
 /* session_set_state is the one place that changes the state. */
 void session_set_state(struct mqtt_session *session, enum session_state state, const char *reason);

@@ -2,6 +2,7 @@
 /* Subscriptions of a session: after every CONNECT, also when the session was present, since some
  * brokers say so and have lost them. See session_internal.h. */
 #include "worker/base/mem.h"
+#include "worker/mqtt/filter_list.h"
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/session_internal.h"
 
@@ -34,26 +35,25 @@ static void fail(struct mqtt_session *session, bool refused, const char *text)
 static void request(struct mqtt_session *session, struct subscribe_request *request)
 {
     request->n_tries++;
-    request->id = link_subscribe(session->link, session->filters->items + request->first,
+    request->id = link_subscribe(session->link, session->asked.items + request->first,
                                  (int)request->n_filters);
     if (request->id == 0) {
         fail(session, false, "the SUBSCRIBE could not be queued");
     }
 }
 
-void subscribe_begin(struct mqtt_session *session)
+const struct config_list *subscribe_mode_list(struct mqtt_session *session)
 {
-    static const struct config_list none = { NULL, 0 };
-    const struct mqtt_options *options = session->options;
     session->exclusive = use_exclusive(session);
-    session->filters = session->exclusive ? options->own : options->shared;
-    if (!session->filters) {
-        session->filters = &none;
-    }
+    return session->exclusive ? session->options->own : session->options->shared;
+}
+
+void subscribe_queue(struct mqtt_session *session)
+{
     session->subscribe_failed = false;
     session->n_granted = 0;
     free(TAKE(session->requests));
-    size_t n = session->filters->n_items;
+    size_t n = session->asked.n_items;
     session->n_requests = (n + FILTERS_PER_PACKET - 1) / FILTERS_PER_PACKET;
     session->requests = xcalloc(session->n_requests + 1, sizeof(*session->requests));
     for (size_t i = 0; i < session->n_requests; i++) {
@@ -63,6 +63,15 @@ void subscribe_begin(struct mqtt_session *session)
         session->requests[i].n_filters = left < FILTERS_PER_PACKET ? left : FILTERS_PER_PACKET;
         request(session, &session->requests[i]);
     }
+}
+
+void subscribe_begin(struct mqtt_session *session)
+{
+    const struct config_list *list = subscribe_mode_list(session);
+    (void)filter_list_set(&session->wanted, list);
+    (void)filter_list_set(&session->asked, list);
+    surplus_begin(session);
+    subscribe_queue(session);
 }
 
 /* One code that is no grant. Returns true when the request is to be sent again. */
@@ -111,7 +120,7 @@ static void handle_codes(struct mqtt_session *session, struct subscribe_request 
     bool again = false;
     bool had_share = !session->no_share;
     for (int i = 0; i < n_codes && (size_t)i < pending->n_filters; i++) {
-        const char *filter = session->filters->items[pending->first + (size_t)i];
+        const char *filter = session->asked.items[pending->first + (size_t)i];
         again = handle_code(session, pending, filter, codes[i]) || again;
     }
     pending->id = 0;
@@ -140,26 +149,4 @@ void subscribe_handle(struct mqtt_session *session, int id, const int *codes, in
 bool subscribe_complete(const struct mqtt_session *session)
 {
     return session->n_granted == session->n_requests;
-}
-
-static bool listed(const struct config_list *list, const char *filter)
-{
-    for (size_t i = 0; i < list->n_items; i++) {
-        if (strcmp(list->items[i], filter) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void subscribe_tidy(struct mqtt_session *session)
-{
-    const struct config_list *recorded = session->options->recorded;
-    for (size_t i = 0; recorded && i < recorded->n_items; i++) {
-        if (!listed(session->filters, recorded->items[i])) {
-            log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=\"%s\" filter=\"%s\"",
-                     session->options->client_id, recorded->items[i]);
-            link_unsubscribe(session->link, &recorded->items[i], 1);
-        }
-    }
 }

@@ -28,6 +28,13 @@ static void on_event(void *arg, const struct task_event *event)
         atomic_fetch_add(&f->stopped, 1);
         break;
     case TASK_EVENT_CHANGED:
+        break;
+    case TASK_EVENT_UPDATED:
+        atomic_fetch_add(&f->updated, 1);
+        break;
+    case TASK_EVENT_DECLINED:
+        atomic_fetch_add(&f->declined, 1);
+        break;
     case RETIRE_EVENT_DONE:
         break;
     }
@@ -111,6 +118,20 @@ void source_start(struct source_bench *f, bool paused)
     runner_start(f->runner, &spec);
 }
 
+/* Appends the filters of a SUBSCRIBE or UNSUBSCRIBE to what the broker saw. */
+static void note_filters(struct source_bench *f, const char *sign)
+{
+    const struct fake_broker *broker = &f->broker;
+    size_t at = 3; /* behind packet id and an empty property length */
+    while (at + 2 <= broker->n_body) {
+        size_t length = (size_t)broker->body[at] << 8 | broker->body[at + 1];
+        size_t used = strlen(f->filters);
+        (void)snprintf(f->filters + used, sizeof(f->filters) - used, "%s%.*s ", sign, (int)length,
+                       (const char *)broker->body + at + 2);
+        at += 2 + length + (sign[0] == '+' ? 1 : 0);
+    }
+}
+
 void source_serve(struct source_bench *f)
 {
     struct fake_broker *broker = &f->broker;
@@ -131,6 +152,7 @@ void source_serve(struct source_bench *f)
         break;
     case PACKET_SUBSCRIBE:
         f->n_subscribes++;
+        note_filters(f, "+");
         broker_suback(broker, true, broker_id(broker), 1);
         break;
     case PACKET_PUBACK:
@@ -143,6 +165,9 @@ void source_serve(struct source_bench *f)
         f->n_disconnects++;
         break;
     case PACKET_UNSUBSCRIBE:
+        f->n_unsubscribes++;
+        note_filters(f, "-");
+        broker_unsuback(broker, broker_id(broker));
         break;
     }
 }
@@ -175,6 +200,24 @@ void source_record_is(size_t i, const char *topic, const char *value)
     fake_producer_record(i, &record);
     assert_string_equal(record.topic, topic);
     assert_string_equal(record.value, value);
+}
+
+void source_update(struct source_bench *f, bool may_take, uint64_t deadline_ms)
+{
+    const struct connector_facts facts = { "c", "g" };
+    const struct connector_plugin *plugin = connector_find("MqttSource");
+    connector_configs_free(f->task_configs, f->n_task_configs);
+    f->task_configs = NULL;
+    assert_int_equal(plugin->task_configs(&facts, &f->config, NULL, 0, &f->task_configs,
+                                          &f->n_task_configs, NULL),
+                     ERR_OK);
+    const struct runner_update update = {
+        .connector_config = &f->config,
+        .task_config = &f->task_configs[0],
+        .may_take = may_take,
+        .deadline_ms = deadline_ms,
+    };
+    runner_update(f->runner, SOURCE_TASK, &update);
 }
 
 double source_metric(enum metric_id id)

@@ -29,12 +29,16 @@ struct source_bench {
     atomic_int paused;
     atomic_int failed;
     atomic_int stopped;
+    atomic_int updated;
+    atomic_int declined;
     char trace[1024]; /* of the failure; read after `failed` */
     pthread_mutex_t lock;
     char offset[256]; /* guarded by lock */
     /* what the broker saw */
     unsigned n_connects;
     unsigned n_subscribes;
+    unsigned n_unsubscribes;
+    char filters[512]; /* subscribed to, "+a ", and given up, "-a ", in order */
     unsigned n_disconnects;
     uint16_t acked[4096];
     size_t n_acked;
@@ -66,5 +70,7 @@ void source_no_ack_for(struct source_bench *f, unsigned ms);
 void source_publish(struct source_bench *f, uint16_t id, bool duplicate, const char *text);
 /* source_record_is asserts what the i-th record that was sent is. */
 void source_record_is(size_t i, const char *topic, const char *value);
+/* source_update hands the task the config as it is now. */
+void source_update(struct source_bench *f, bool may_take, uint64_t deadline_ms);
 double source_metric(enum metric_id id);
 bool source_offset_is(struct source_bench *f, const char *text);

@@ -141,6 +141,27 @@ static void test_task_records_before_their_connector_are_kept(void **state)
     assert_int_equal(find(f, "a")->n_tasks, 1);
 }
 
+static void test_task_records_of_deleted_connectors_leave_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct config_state *old = f->state;
+    f->state = config_state_new();
+    config_state_free(old);
+    fold(f, "task-gone-0", "{\"properties\":{\"n\":\"0\"}}");
+    fold(f, "task-gone-1", "{\"properties\":{\"n\":\"1\"}}");
+    fold(f, "commit-gone", "{\"tasks\":1}");
+    fold(f, "task-here-0", "{\"properties\":{}}");
+    fold(f, "connector-here", "{\"properties\":{}}");
+    config_state_caught_up(f->state);
+    fold(f, "task-gone-0", "{\"properties\":{}}");
+    fold(f, "commit-here", "{\"tasks\":1,\"division\":9}");
+    assert_int_equal(find(f, "here")->n_tasks, 1);
+    assert_int_equal(find(f, "here")->division, 9);
+    struct snapshot *snapshot = config_state_snapshot(f->state);
+    assert_int_equal(snapshot->n_connectors, 1);
+    snapshot_unref(snapshot);
+}
+
 static void test_target_states_prefer_the_second_version(void **state)
 {
     struct fixture *f = *state;
@@ -488,6 +509,7 @@ int main(void)
         TEST(test_commit_without_all_tasks_is_inconsistent_until_a_full_one_comes),
         TEST(test_commit_of_an_unknown_connector_is_forgotten),
         TEST(test_task_records_before_their_connector_are_kept),
+        TEST(test_task_records_of_deleted_connectors_leave_nothing),
         TEST(test_target_states_prefer_the_second_version),
         TEST(test_deletion_leaves_nothing),
         TEST(test_restart_requests_count_only_after_the_history),

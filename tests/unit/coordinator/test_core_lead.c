@@ -59,6 +59,57 @@ static void test_more_tasks_than_allowed_fail_the_connector(void **state)
         "release of Kafka Connect.");
 }
 
+static void test_a_division_counts_up_only_when_a_task_changes(void **state)
+{
+    struct core_fixture *f = *state;
+    cf_become_leader(f);
+    cf_put_config(f, "a", "2", "1");
+    (void)cf_lead(f);
+    const struct connector_state *connector = snapshot_find(f->snapshot, "a");
+    int64_t first = connector->division;
+    assert_int_equal(first, connector->config_offset);
+    cf_put_config(f, "a", "2", "1");
+    assert_true(cf_lead(f) > 0);
+    assert_int_equal(snapshot_find(f->snapshot, "a")->division, first);
+    cf_put_config(f, "a", "2", "2");
+    (void)cf_lead(f);
+    int64_t second = snapshot_find(f->snapshot, "a")->division;
+    assert_true(second > first);
+    /* Stopping and going on makes a new one, beyond all that tasks may still name. */
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "target-state-a", "{\"state.v2\":\"STOPPED\"}");
+    (void)cf_lead(f);
+    assert_int_equal(snapshot_find(f->snapshot, "a")->division, second);
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "target-state-a", "{\"state.v2\":\"STARTED\"}");
+    (void)cf_lead(f);
+    assert_true(snapshot_find(f->snapshot, "a")->division > second);
+    /* Another writer's set has no number; ours is beyond it too. */
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "task-a-0", "{\"properties\":{\"x\":\"z\"}}");
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "commit-a", "{\"tasks\":1}");
+    assert_int_equal(snapshot_find(f->snapshot, "a")->division, -1);
+    (void)cf_lead(f);
+    assert_true(snapshot_find(f->snapshot, "a")->division >= 0);
+}
+
+static void test_a_config_that_is_put_again_shows_in_the_connectors_status(void **state)
+{
+    struct core_fixture *f = *state;
+    cf_become_leader(f);
+    cf_put_config(f, "a", "1", "1");
+    (void)cf_lead(f);
+    cf_reconcile(f);
+    const struct status *status = snapshot_find(f->snapshot, "a")->status;
+    cf_expect_status(status, STATE_RUNNING, "me:1");
+    int64_t before = status->offset;
+    cf_reconcile(f);
+    assert_int_equal(snapshot_find(f->snapshot, "a")->status->offset, before);
+    cf_put_config(f, "a", "1", "1");
+    (void)cf_lead(f);
+    cf_reconcile(f);
+    status = snapshot_find(f->snapshot, "a")->status;
+    cf_expect_status(status, STATE_RUNNING, "me:1");
+    assert_true(status->offset > before);
+}
+
 static void test_a_failed_expansion_is_retried_only_if_that_may_help(void **state)
 {
     struct core_fixture *f = *state;
@@ -365,6 +416,8 @@ int main(void)
         TEST(test_only_a_leader_writes_config_records),
         TEST(test_scaling_keeps_the_slots_of_tasks_that_stay),
         TEST(test_more_tasks_than_allowed_fail_the_connector),
+        TEST(test_a_division_counts_up_only_when_a_task_changes),
+        TEST(test_a_config_that_is_put_again_shows_in_the_connectors_status),
         TEST(test_a_failed_expansion_is_retried_only_if_that_may_help),
         TEST(test_a_leader_that_comes_back_forgets_what_it_knew),
         TEST(test_tasks_of_an_unknown_class_are_not_placed_and_not_deleted),

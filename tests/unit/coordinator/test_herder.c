@@ -144,6 +144,62 @@ static void test_failed_write_is_told_and_nothing_is_there(void **state UNUSED)
     node_free(&node);
 }
 
+static bool all_updated(void *arg)
+{
+    const struct runner *runner = arg;
+    size_t n = 0;
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        n += runner->tasks[i].n_updates == 1 && !runner->tasks[i].stopped;
+    }
+    return n == 3;
+}
+
+static bool all_restarted(void *arg)
+{
+    const struct runner *runner = arg;
+    size_t n_stopped = 0;
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        n_stopped += runner->tasks[i].stopped;
+    }
+    return n_stopped == 3 && runner->n_tasks == 6;
+}
+
+static void put_config(struct node *node, const char *value)
+{
+    CLEANUP(kvs_fini) struct kvs config;
+    kvs_init(&config);
+    kvs_set(&config, "connector.class", "Fake");
+    kvs_set(&config, "tasks.max", "3");
+    kvs_set(&config, "name", "c");
+    kvs_set(&config, "x", value);
+    struct cluster_request request = {
+        .change = CHANGE_PUT_CONFIG, .name = "c", .config = &config, .if_offset = -1
+    };
+    struct cluster_reply reply;
+    struct error error;
+    assert_int_equal(
+        cluster_change(node->cluster, &request, clock_mono_ms() + PATIENCE_MS, &reply, &error),
+        ERR_OK);
+}
+
+static void
+test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    struct runner *runner = node_runner(&node);
+    node_wait_running(&node, 3);
+    put_config(&node, "1");
+    world_wait(all_updated, runner);
+    lock_take(&world.lock);
+    runner->declines = true;
+    lock_drop(&world.lock);
+    put_config(&node, "2");
+    world_wait(all_restarted, runner);
+    node_free(&node);
+}
+
 struct revoker {
     struct thread thread;
     struct node *node;
@@ -284,6 +340,7 @@ int main(void)
         WORLD_TEST(test_losing_the_last_slot_answers_who_waits),
         WORLD_TEST(test_fenced_leader_fences_back_while_it_holds_the_slot),
         WORLD_TEST(test_failed_write_is_told_and_nothing_is_there),
+        WORLD_TEST(test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline),
         WORLD_TEST(test_revocation_waits_for_the_tasks),
         WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
         WORLD_TEST(test_lost_group_is_unhealthy_until_it_comes_back),

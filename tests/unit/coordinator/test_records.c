@@ -60,10 +60,11 @@ static void test_record_tasks_ends_with_the_commit(void **state)
     kvs_init(&configs[0]);
     kvs_init(&configs[1]);
     kvs_set(&configs[0], "task.class", "T");
-    record_tasks(*state, "a", configs, 2, 9007199254740993);
+    record_tasks(*state, "a", configs, 2, 9007199254740993, 7);
     expect(*state, 0, "task-a-0", "{\"properties\":{\"task.class\":\"T\"}}");
     expect(*state, 1, "task-a-1", "{\"properties\":{}}");
-    expect(*state, 2, "commit-a", "{\"tasks\":2,\"config-offset\":9007199254740993}");
+    expect(*state, 2, "commit-a",
+           "{\"tasks\":2,\"config-offset\":9007199254740993,\"division\":7}");
     kvs_fini(&configs[0]);
 }
 
@@ -74,8 +75,12 @@ static void test_record_status_writes_every_field(void **state)
         .worker_id = "10.0.0.5:8083",
         .version = "4.1.1",
         .generation = 7,
+        .division = -1,
     };
     record_status(*state, "a", -1, &status);
+    status.division = 12;
+    record_status(*state, "a", 2, &status);
+    status.division = -1;
     status.state = STATE_FAILED;
     status.trace = "boom";
     status.version = NULL;
@@ -85,11 +90,14 @@ static void test_record_status_writes_every_field(void **state)
     expect(*state, 0, "status-connector-a",
            "{\"state\":\"RUNNING\",\"trace\":null,\"worker_id\":\"10.0.0.5:8083\","
            "\"generation\":7,\"version\":\"4.1.1\"}");
-    expect(*state, 1, "status-task-a-3",
+    expect(*state, 1, "status-task-a-2",
+           "{\"state\":\"RUNNING\",\"trace\":null,\"worker_id\":\"10.0.0.5:8083\","
+           "\"generation\":7,\"version\":\"4.1.1\",\"division\":12}");
+    expect(*state, 2, "status-task-a-3",
            "{\"state\":\"FAILED\",\"trace\":\"boom\",\"worker_id\":\"10.0.0.5:8083\","
            "\"generation\":7,\"version\":null}");
-    expect(*state, 2, "status-connector-a", NULL);
-    expect(*state, 3, "status-task-a-3", NULL);
+    expect(*state, 3, "status-connector-a", NULL);
+    expect(*state, 4, "status-task-a-3", NULL);
 }
 
 static void test_other_records(void **state)
@@ -112,13 +120,12 @@ static void test_other_records(void **state)
     expect(*state, 6, "[\"a\",{}]", NULL);
 }
 
-static void test_record_delete_removes_all_config_records(void **state)
+static void test_record_delete_leaves_tasks_and_commit_as_connect_does(void **state)
 {
     char name[] = "a";
     struct connector_state connector = { .name = name, .has_config = true, .n_tasks = 2 };
     record_delete(*state, &connector);
-    static const char *const keys[] = { "connector-a", "target-state-a", "task-a-0",
-                                        "task-a-1",    "commit-a",       "placement-a" };
+    static const char *const keys[] = { "connector-a", "target-state-a", "placement-a" };
     for (size_t i = 0; i < N_ELEMENTS(keys); i++) {
         expect(*state, i, keys[i], NULL);
     }
@@ -151,7 +158,7 @@ int main(void)
         TEST(test_record_tasks_ends_with_the_commit),
         TEST(test_record_status_writes_every_field),
         TEST(test_other_records),
-        TEST(test_record_delete_removes_all_config_records),
+        TEST(test_record_delete_leaves_tasks_and_commit_as_connect_does),
         TEST(test_states_have_names_and_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,12 @@ struct bench *bench_open(void)
     return bench;
 }
 
+static bool may_give_up(void *arg, const char *filter UNUSED)
+{
+    const struct bench *bench = arg;
+    return !bench->keeps;
+}
+
 void bench_begin(struct bench *bench)
 {
     const struct mqtt_handlers handlers = {
@@ -93,6 +99,7 @@ void bench_begin(struct bench *bench)
         .on_message = on_message,
         .has_room = has_room,
         .on_subscribed = on_subscribed,
+        .may_give_up = may_give_up,
         .on_connected = on_connected,
         .on_down = on_down,
     };

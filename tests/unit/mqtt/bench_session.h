@@ -29,6 +29,7 @@ struct bench {
     size_t n_messages;
     unsigned n_connected;
     unsigned n_subscribed;
+    bool keeps;           /* what may_give_up answers no for */
     char subscribed[256]; /* filters of the last on_subscribed, joined by " " */
     bool session_present;
     unsigned n_down;

@@ -328,16 +328,95 @@ static void test_connack_without_shared_subscriptions_means_exclusive(void **sta
     assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
 }
 
+/* Releases whatever there is to send until the next packet comes. */
+static enum packet_type next_packet(struct bench *bench)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    enum packet_type type = PACKET_NONE;
+    while (type == PACKET_NONE && clock_mono_ms() < deadline_ms) {
+        bench_turn(bench);
+        if (mqtt_session_wants_release(bench->session)) {
+            (void)bench_release(bench);
+        }
+        type = broker_next(&bench->broker);
+    }
+    return type;
+}
+
+static void set_list(struct config_list *list, const char *text)
+{
+    config_list_fini(list);
+    config_list_split(text, list);
+}
+
 static void test_recorded_filters_that_are_not_wanted_are_given_up(void **state)
 {
     struct bench *bench = *state;
     config_list_split("$share/g/a,old/#", &bench->recorded);
     connected(bench);
-    assert_true(mqtt_session_wants_release(bench->session));
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_UNSUBSCRIBE);
+    assert_string_equal(bench->subscribed, "$share/g/a old/#");
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "old/#", 5));
     assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
+    assert_string_equal(bench->subscribed, "$share/g/a old/#");
+    broker_unsuback(&bench->broker, broker_id(&bench->broker));
+    while (bench->n_subscribed < 2) {
+        bench_turn(bench);
+    }
+    assert_string_equal(bench->subscribed, "$share/g/a");
+}
+
+static void test_filter_that_the_owner_still_needs_is_kept_until_it_does_not(void **state)
+{
+    struct bench *bench = *state;
+    bench->keeps = true;
+    config_list_split("old/#", &bench->recorded);
+    connected(bench);
+    uint64_t until_ms = clock_mono_ms() + 500;
+    while (clock_mono_ms() < until_ms) {
+        bench_turn(bench);
+        assert_false(mqtt_session_wants_release(bench->session));
+    }
+    bench->keeps = false;
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+}
+
+static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **state)
+{
+    struct bench *bench = *state;
+    connected(bench);
+    set_list(&bench->shared, "$share/g/b");
+    mqtt_session_revise(bench->session, false);
+    uint64_t begin_ms = clock_mono_ms();
+    enum packet_type type = PACKET_NONE;
+    uint16_t id = 1;
+    /* They never stop: after five seconds the filter goes all the same, the new one first. */
+    while (type != PACKET_SUBSCRIBE && clock_mono_ms() < begin_ms + 20000) {
+        publish(bench, id++, false, "x");
+        type = next_packet(bench);
+    }
+    assert_int_equal(type, PACKET_SUBSCRIBE);
+    assert_in_range(clock_mono_ms() - begin_ms, 4500, 8000);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/b", 10));
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
+    do {
+        type = next_packet(bench);
+    } while (type == PACKET_PUBACK);
+    assert_int_equal(type, PACKET_UNSUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
+}
+
+static void test_refused_new_filter_keeps_the_old_one(void **state)
+{
+    struct bench *bench = *state;
+    connected(bench);
+    set_list(&bench->shared, "$share/g/b");
+    mqtt_session_revise(bench->session, false);
+    assert_int_equal(next_packet(bench), PACKET_SUBSCRIBE);
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 0x87);
+    bench_wait_down(bench, 1);
+    assert_true(bench->down_refused);
+    assert_int_equal(bench->n_subscribed, 1); /* what is recorded stays */
 }
 
 static void test_server_keep_alive_counts(void **state)
@@ -468,6 +547,9 @@ int main(void)
         IN_BENCH(test_broker_without_shared_subscriptions_gets_exclusive_filters),
         IN_BENCH(test_connack_without_shared_subscriptions_means_exclusive),
         IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
+        IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
+        IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
+        IN_BENCH(test_refused_new_filter_keeps_the_old_one),
         IN_BENCH(test_server_keep_alive_counts),
         IN_BENCH(test_bad_credentials_are_a_refusal),
         IN_BENCH(test_busy_broker_is_no_refusal),

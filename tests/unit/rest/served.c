@@ -94,7 +94,7 @@ void served_tasks(struct served *served, const char *name, size_t n)
     }
     struct out_records records;
     out_records_init(&records);
-    record_tasks(&records, name, configs, n, 0);
+    record_tasks(&records, name, configs, n, 0, 0);
     fake_log_add(served->log, &records);
     for (size_t i = 0; i < n; i++) {
         kvs_fini(&configs[i]);

@@ -132,6 +132,21 @@ static void test_start_and_stop(void **state)
     assert_event(f, 2, 1, TASK_EVENT_STOPPED);
 }
 
+static void test_kind_that_takes_no_configs_while_it_runs_declines_at_once(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    const struct runner_update update = { &f->config, &f->task_config, true, UINT64_MAX };
+    runner_update(f->runner, 1, &update);
+    assert_event(f, 2, 1, TASK_EVENT_DECLINED);
+    runner_update(f->runner, 1, &update);
+    assert_event(f, 3, 1, TASK_EVENT_DECLINED);
+    runner_update(f->runner, 99, &update); /* unknown: nothing comes of it */
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    assert_event(f, 4, 1, TASK_EVENT_STOPPED);
+}
+
 static void test_stop_twice_gives_one_event(void **state)
 {
     struct fixture *f = *state;
@@ -365,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUNS(test_start_and_stop),
+        RUNS(test_kind_that_takes_no_configs_while_it_runs_declines_at_once),
         RUNS(test_stop_twice_gives_one_event),
         RUNS(test_pause_and_resume),
         RUNS(test_failure_to_make_the_task),

@@ -8,26 +8,17 @@
 
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
-#include "worker/connectors/mqtt_source/reader.h"
 #include "worker/connectors/mqtt_source/record_of_filters.h"
 #include "worker/connectors/mqtt_source/retire.h"
+#include "worker/connectors/mqtt_source/source_task.h"
 
 /* A stop gives up this long before its deadline, so that closing is done by then. */
 #define STOP_RESERVE_MS 100
 /* Longest wait of the poll loop. */
 #define POLL_MAX_MS 60000
 
-struct source_task {
-    const struct task_context *context;
-    struct source_settings settings;
-    struct pipeline *pipeline;
-    struct reader **readers;
-    size_t n_readers;
-    int event_fd;         /* records were delivered */
-    struct pollfd *polls; /* readers, then control, then event_fd */
-    bool reported_paused;
-    bool reported_running;
-};
+/* A task that waits so long for the broker's answer is shown as running all the same. */
+#define ANSWER_MS 3000
 
 /* The metrics may outlive the task; nothing of it is there any more. */
 static void clear_gauges(const struct source_task *task)
@@ -46,8 +37,11 @@ static void source_free(void *state)
         return;
     }
     clear_gauges(task);
-    /* The producer first: if it was the last user's, what is still under way is reported now. */
-    pipeline_close(task->pipeline);
+    /* The producers first: if it was the last user's, what is still under way is reported now. */
+    setup_free(task->next);
+    if (task->setup) {
+        pipeline_close(TAKE(task->setup->pipeline));
+    }
     for (size_t i = 0; i < task->n_readers; i++) {
         reader_free(task->readers[i]);
     }
@@ -56,8 +50,28 @@ static void source_free(void *state)
     }
     free(task->readers);
     free(task->polls);
-    source_settings_fini(&task->settings);
+    setup_free(task->setup);
     free(task);
+}
+
+void source_task_parts(struct source_task *task, struct reader_parts *ret_parts)
+{
+    *ret_parts = (struct reader_parts){
+        .context = &task->setup->context,
+        .settings = &task->setup->settings,
+        .pipeline = task->setup->pipeline,
+    };
+}
+
+void source_task_add_reader(struct source_task *task, int k)
+{
+    struct reader_parts parts;
+    source_task_parts(task, &parts);
+    size_t n = task->n_readers + 1;
+    task->readers = xrealloc(task->readers, n * sizeof(struct reader *));
+    task->polls = xrealloc(task->polls, (n + 2) * sizeof(*task->polls));
+    task->polls[task->n_readers] = (struct pollfd){ .fd = -1 };
+    task->readers[task->n_readers++] = reader_new(&parts, k, task->event_fd);
 }
 
 static enum err source_new(const struct task_context *context, void **ret_task,
@@ -68,23 +82,17 @@ static enum err source_new(const struct task_context *context, void **ret_task,
     task->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum err err =
         task->event_fd >= 0 ? ERR_OK : error_set(reterr, ERR_IO, "eventfd: %s", strerror(errno));
-    err = err ? err
-              : source_settings_read(context->connector, context->connector_config,
-                                     context->task_config, &task->settings, reterr);
-    err = err ? err : pipeline_open(context, &task->settings, &task->pipeline, reterr);
+    err = err ? err : setup_new(context, true, &task->setup, reterr);
     if (err != ERR_OK) {
         source_free(task);
         return err;
     }
     source_settings_warn(context->connector_config, context->log);
-    size_t n = task->settings.n_sessions;
-    task->readers = xcalloc(n, sizeof(*task->readers));
-    task->polls = xcalloc(n + 2, sizeof(*task->polls));
-    for (size_t i = 0; i < n; i++) {
-        task->readers[task->n_readers++] = reader_new(context, &task->settings, task->pipeline,
-                                                      task->settings.sessions[i], task->event_fd);
+    const struct source_settings *settings = &task->setup->settings;
+    for (size_t i = 0; i < settings->n_sessions; i++) {
+        source_task_add_reader(task, settings->sessions[i]);
     }
-    metric_set(context->metrics, METRIC_MQTT_SESSIONS, 0, (double)n);
+    metric_set(context->metrics, METRIC_MQTT_SESSIONS, 0, (double)task->n_readers);
     *ret_task = task;
     return ERR_OK;
 }
@@ -119,7 +127,7 @@ static enum err renew_producer(struct source_task *task, struct error *reterr)
     if (!wanted) {
         return ERR_OK;
     }
-    if (!pipeline_producer_dead(task->pipeline)) {
+    if (!pipeline_producer_dead(task->setup->pipeline)) {
         resume_readers(task);
         return ERR_OK;
     }
@@ -128,7 +136,7 @@ static enum err renew_producer(struct source_task *task, struct error *reterr)
             return ERR_OK;
         }
     }
-    enum err err = pipeline_renew(task->pipeline, reterr);
+    enum err err = pipeline_renew(task->setup->pipeline, reterr);
     for (size_t i = 0; err == ERR_OK && i < task->n_readers; i++) {
         reader_producer_renewed(task->readers[i]);
     }
@@ -174,9 +182,28 @@ static enum reader_wish wish_of(const struct source_task *task)
     return clock_mono_ms() + STOP_RESERVE_MS >= deadline_ms ? READER_CLOSE : READER_REST;
 }
 
+/* RUNNING means that messages are taken, or that the broker cannot be reached: a task that is as
+ * well as it can be is no failure of Sluice's. */
+static bool all_answered(const struct source_task *task)
+{
+    for (size_t i = 0; i < task->n_readers; i++) {
+        if (!reader_answered(task->readers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void report(struct source_task *task, enum reader_wish wish)
 {
-    if (wish == READER_RUN && !task->reported_running) {
+    uint64_t now_ms = clock_mono_ms();
+    if (wish != READER_RUN) {
+        task->run_ms = 0;
+    } else if (task->run_ms == 0) {
+        task->run_ms = now_ms;
+    }
+    if (wish == READER_RUN && !task->reported_running &&
+        (all_answered(task) || now_ms >= task->run_ms + ANSWER_MS)) {
         task_report_running(task->context->control);
         task->reported_running = true;
         task->reported_paused = false;
@@ -187,6 +214,12 @@ static void report(struct source_task *task, enum reader_wish wish)
         task->reported_paused = true;
         task->reported_running = false;
     }
+}
+
+/* What is wanted of one reader. */
+static enum reader_wish reader_wish(const struct source_task *task, enum reader_wish wish, size_t i)
+{
+    return wish == READER_RUN ? live_wish(task, task->readers[i]) : wish;
 }
 
 static void drain(int fd)
@@ -202,8 +235,13 @@ static void wait(struct source_task *task, enum reader_wish wish)
     uint64_t now_ms = clock_mono_ms();
     uint64_t until = now_ms + POLL_MAX_MS;
     for (size_t i = 0; i < n; i++) {
-        uint64_t due = reader_poll(task->readers[i], wish, &task->polls[i]);
+        uint64_t due = reader_poll(task->readers[i], reader_wish(task, wish, i), &task->polls[i]);
         until = due < until ? due : until;
+    }
+    uint64_t live_ms = live_deadline(task);
+    until = live_ms < until ? live_ms : until;
+    if (wish == READER_RUN && !task->reported_running && task->run_ms + ANSWER_MS < until) {
+        until = task->run_ms + ANSWER_MS;
     }
     if (task_wanted(control) == TASK_WANTED_STOP) {
         uint64_t deadline_ms = task_deadline_ms(control) - STOP_RESERVE_MS;
@@ -230,7 +268,7 @@ static bool step(struct source_task *task, enum reader_wish wish, struct error *
 {
     for (size_t i = 0; i < task->n_readers; i++) {
         bool ready = task->polls[i].fd >= 0 && task->polls[i].revents != 0;
-        if (!reader_step(task->readers[i], wish, ready, reterr)) {
+        if (!reader_step(task->readers[i], reader_wish(task, wish, i), ready, reterr)) {
             return false;
         }
     }
@@ -244,6 +282,9 @@ static enum task_end source_run(void *state, struct error *reterr)
         enum reader_wish wish = wish_of(task);
         if (!step(task, wish, reterr)) {
             return TASK_END_FAILED;
+        }
+        if (live_step(task, task_wanted(task->context->control) == TASK_WANTED_STOP)) {
+            continue;
         }
         set_gauges(task);
         report(task, wish);
@@ -271,6 +312,7 @@ const struct connector_plugin mqtt_source_plugin = {
     .task_new = source_new,
     .task_run = source_run,
     .task_free = source_free,
+    .live_updates = true,
     .retire = mqtt_source_retire,
     .check_offset = filters_check_offset,
 };

@@ -127,6 +127,13 @@ void pipeline_close(struct pipeline *pipeline)
     free(pipeline);
 }
 
+void pipeline_keep(struct pipeline *pipeline, const struct task_context *context,
+                   const struct source_settings *settings)
+{
+    pipeline->context = context;
+    pipeline->settings = settings;
+}
+
 /* ---- conversion ---- */
 
 /* Values are written where they stay: a copy of what was just written in parts stalls the

@@ -22,6 +22,10 @@ enum pipeline_result {
 enum err pipeline_open(const struct task_context *context, const struct source_settings *settings,
                        struct pipeline **ret_pipeline, struct error *reterr) MUST_CHECK;
 void pipeline_close(struct pipeline *pipeline);
+/* pipeline_keep goes on with other copies of the context and of settings that mean the same to it.
+ */
+void pipeline_keep(struct pipeline *pipeline, const struct task_context *context,
+                   const struct source_settings *settings);
 
 /* pipeline_send converts message and sends it, counted in window. A record that cannot be written
  * follows errors.tolerance. */

@@ -8,6 +8,7 @@
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_source/record_of_filters.h"
 #include "worker/connectors/mqtt_source/window.h"
+#include "worker/mqtt/filter_list.h"
 
 /* Payload bytes of one session that may be on their way; beyond, the socket is left alone. */
 #define WINDOW_BYTES (16U << 20)
@@ -33,8 +34,9 @@ struct reader {
     struct pipeline *pipeline;
     struct mqtt_options options;
     struct config_list own_filters;
-    struct config_list recorded;
+    struct config_list recorded; /* what the session is subscribed to */
     char *client_id;
+    int k; /* number of the session */
     struct mqtt_session *session;
     struct window *window;
     struct list waiting;
@@ -45,6 +47,7 @@ struct reader {
     bool failed;          /* the task has to fail */
     bool subscribed;      /* the filters are to be recorded once they were sent */
     bool parked;
+    bool answered;       /* see reader_answered */
     size_t careful;      /* good messages still to come in small windows; 0: windows are large */
     size_t next_careful; /* what the next refusal sets it to */
     struct error error;
@@ -160,7 +163,38 @@ static void forget_waiting(struct reader *reader)
 static void on_subscribed(void *arg, const struct config_list *filters)
 {
     struct reader *reader = arg;
-    reader->subscribed = filters_replace(&reader->recorded, filters);
+    reader->answered = true;
+    if (filter_list_set(&reader->recorded, filters)) {
+        reader->subscribed = true;
+    }
+}
+
+/* Whether a filter that this session gives up is safe with the connector: not wanted any more, or
+ * subscribed to by whoever is to have it now. Until then the two of them rather double it. */
+static bool may_give_up(void *arg, const char *filter)
+{
+    const struct reader *reader = arg;
+    const struct source_settings *settings = reader->settings;
+    size_t i = 0;
+    while (i < settings->filters.n_items && strcmp(filter, settings->filters.items[i]) != 0 &&
+           strcmp(filter, settings->shared.items[i]) != 0) {
+        i++;
+    }
+    if (i == settings->filters.n_items) {
+        return true;
+    }
+    bool plain = strcmp(filter, settings->filters.items[i]) == 0;
+    const char *other = plain ? settings->shared.items[i] : settings->filters.items[i];
+    int heir = (int)(i % (size_t)settings->total);
+    if (heir == reader->k || filter_list_has(&reader->recorded, other)) {
+        return true;
+    }
+    CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, heir);
+    struct config_list theirs;
+    filters_load(reader->context->control, client_id, &theirs);
+    bool taken = filter_list_has(&theirs, settings->filters.items[i]);
+    config_list_fini(&theirs);
+    return taken;
 }
 
 static void on_connected(void *arg, bool session_present)
@@ -185,6 +219,7 @@ static void on_down(void *arg, const struct mqtt_down *down)
     uint64_t now_ms = clock_mono_ms();
     reader->offline_ms = reader->offline_ms ? reader->offline_ms : now_ms;
     reader->parked = down->reason == MQTT_DOWN_PARKED;
+    reader->answered = true;
     reader->gate_closed = true;
     reader->connection_lost = true;
     if (down->connected && down->reason != MQTT_DOWN_ASKED) {
@@ -349,7 +384,7 @@ static void check_patience(struct reader *reader, uint64_t now_ms)
 
 static bool may_connect(const struct reader *reader, enum reader_wish wish)
 {
-    return wish == READER_RUN && !reader->gate_closed && !reader->doubt;
+    return (wish == READER_RUN || wish == READER_HOLD) && !reader->gate_closed && !reader->doubt;
 }
 
 static bool may_read(const struct reader *reader, enum reader_wish wish)
@@ -378,6 +413,7 @@ static void read_messages(struct reader *reader, uint64_t now_ms)
 static void go_to_rest(struct reader *reader, enum reader_wish wish, uint64_t now_ms)
 {
     if (mqtt_session_idle(reader->session)) {
+        reader->answered = false;
         return;
     }
     if (!mqtt_session_connected(reader->session) || gate_open(reader)) {
@@ -401,7 +437,7 @@ bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struc
     if (may_read(reader, wish) && (ready || mqtt_session_more(reader->session))) {
         read_messages(reader, now_ms);
     }
-    if (wish != READER_RUN && !reader->failed) {
+    if ((wish == READER_REST || wish == READER_CLOSE) && !reader->failed) {
         go_to_rest(reader, wish, now_ms);
     }
     /* The SUBSCRIBE of a fresh connection, a PINGREQ: sent behind the PUBACKs, if any. */
@@ -476,24 +512,30 @@ static uint32_t takeover_wait_ms(const struct task_context *context)
     return ms > 0 && ms < 60000 ? (uint32_t)ms + 500 : 1500;
 }
 
-struct reader *reader_new(const struct task_context *context,
-                          const struct source_settings *settings, struct pipeline *pipeline, int k,
-                          int event_fd)
+static void take_parts(struct reader *reader, const struct reader_parts *parts)
 {
-    struct reader *reader = xcalloc(1, sizeof(*reader));
-    reader->context = context;
-    reader->settings = settings;
-    reader->pipeline = pipeline;
-    list_init(&reader->waiting);
-    reader->client_id = source_settings_client_id(settings, k);
-    source_settings_own_filters(settings, k, &reader->own_filters);
-    filters_load(context->control, reader->client_id, &reader->recorded);
-    reader->options = settings->options;
+    reader->context = parts->context;
+    reader->settings = parts->settings;
+    reader->pipeline = parts->pipeline;
+    config_list_fini(&reader->own_filters);
+    source_settings_own_filters(reader->settings, reader->k, &reader->own_filters);
+    reader->options = reader->settings->options;
     reader->options.client_id = reader->client_id;
     reader->options.own = &reader->own_filters;
     reader->options.recorded = &reader->recorded;
-    reader->options.takeover_wait_ms = takeover_wait_ms(context);
-    reader->options.log = context->log;
+    reader->options.takeover_wait_ms = takeover_wait_ms(reader->context);
+    reader->options.log = reader->context->log;
+}
+
+struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
+{
+    struct reader *reader = xcalloc(1, sizeof(*reader));
+    const struct task_context *context = parts->context;
+    list_init(&reader->waiting);
+    reader->k = k;
+    reader->client_id = source_settings_client_id(parts->settings, k);
+    take_parts(reader, parts);
+    filters_load(context->control, reader->client_id, &reader->recorded);
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
                                 always_copies(reader));
     reader->next_careful = CAREFUL_MESSAGES;
@@ -503,11 +545,40 @@ struct reader *reader_new(const struct task_context *context,
         .on_message = on_message,
         .has_room = has_room,
         .on_subscribed = on_subscribed,
+        .may_give_up = may_give_up,
         .on_connected = on_connected,
         .on_down = on_down,
     };
     reader->session = mqtt_session_new(&reader->options, &handlers);
     return reader;
+}
+
+void reader_adopt(struct reader *reader, const struct reader_parts *parts, bool anew)
+{
+    bool quiet = reader_quiet(reader);
+    ASSERT(quiet || (parts->pipeline == reader->pipeline && !anew));
+    take_parts(reader, parts);
+    if (quiet) {
+        window_keep_copies(reader->window, always_copies(reader) || reader->careful > 0);
+    }
+    mqtt_session_revise(reader->session, anew);
+}
+
+int reader_session(const struct reader *reader)
+{
+    return reader->k;
+}
+
+bool reader_quiet(const struct reader *reader)
+{
+    return window_messages(reader->window) == 0 && window_settled(reader->window) &&
+           list_empty(&reader->waiting) && !reader->doubt && !reader->producer_lost &&
+           !reader->connection_lost && !reader->gate_closed;
+}
+
+bool reader_answered(const struct reader *reader)
+{
+    return reader->answered;
 }
 
 void reader_free(struct reader *reader)

@@ -13,14 +13,30 @@ struct reader;
 /* What the task wants of its readers. */
 enum reader_wish {
     READER_RUN,
+    READER_HOLD, /* reads nothing more: the window under way is finished, the connection stays */
     READER_REST, /* no connection: what was read is delivered and acknowledged first */
     READER_CLOSE /* as REST, and at once: what is not delivered stays with the broker */
 };
 
+/* What readers work with; borrowed until reader_adopt gives them something else. */
+struct reader_parts {
+    const struct task_context *context;
+    const struct source_settings *settings;
+    struct pipeline *pipeline;
+};
+
 /* reader_new makes the reader of session k. event_fd is written when its records are delivered. */
-struct reader *reader_new(const struct task_context *context,
-                          const struct source_settings *settings, struct pipeline *pipeline, int k,
-                          int event_fd);
+struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd);
+/* reader_adopt goes over to other parts. Another pipeline needs a reader that is quiet; anew, which
+ * lets it connect anew, one at rest as well. A connection that stands follows changed filters. */
+void reader_adopt(struct reader *reader, const struct reader_parts *parts, bool anew);
+/* reader_session returns its number. */
+int reader_session(const struct reader *reader);
+/* reader_quiet tells whether nothing that was read is unfinished: delivered and acknowledged. */
+bool reader_quiet(const struct reader *reader);
+/* reader_answered tells whether the broker has granted the subscriptions, or could not be reached,
+ * since the reader was made or last at rest. */
+bool reader_answered(const struct reader *reader);
 /* reader_free drops the connection; the session stays at the broker. */
 void reader_free(struct reader *reader);
 

@@ -5,18 +5,13 @@
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
+#include "worker/mqtt/filter_list.h"
 
 static char *partition_of(const char *client_id)
 {
     CLEANUP(json_delete) cJSON *partition = cJSON_CreateObject();
     (void)cJSON_AddStringToObject(partition, "session", client_id);
     return json_print(partition);
-}
-
-static void append(struct config_list *list, const char *text)
-{
-    list->items = xrealloc(list->items, (list->n_items + 1) * sizeof(*list->items));
-    list->items[list->n_items++] = xstrdup(text);
 }
 
 void filters_load(struct task_control *control, const char *client_id,
@@ -34,7 +29,7 @@ void filters_load(struct task_control *control, const char *client_id,
     cJSON_ArrayForEach(filter, filters)
     {
         if (cJSON_IsString(filter)) {
-            append(ret_filters, filter->valuestring);
+            filter_list_add(ret_filters, filter->valuestring);
         }
     }
 }
@@ -50,31 +45,6 @@ void filters_store(struct task_control *control, const char *client_id,
     CLEANUP(free_charp) char *text = json_print(offset);
     CLEANUP(free_charp) char *partition = partition_of(client_id);
     task_offset_put(control, partition, text);
-}
-
-static bool same(const struct config_list *a, const struct config_list *b)
-{
-    if (a->n_items != b->n_items) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_items; i++) {
-        if (strcmp(a->items[i], b->items[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool filters_replace(struct config_list *place, const struct config_list *filters)
-{
-    if (same(place, filters)) {
-        return false;
-    }
-    config_list_fini(place);
-    for (size_t i = 0; i < filters->n_items; i++) {
-        append(place, filters->items[i]);
-    }
-    return true;
 }
 
 /* The only member of object, if it has this name. */

@@ -13,8 +13,6 @@ void filters_load(struct task_control *control, const char *client_id,
 /* filters_store records them. */
 void filters_store(struct task_control *control, const char *client_id,
                    const struct config_list *filters);
-/* filters_replace makes `place` a copy of filters; true if it was different. */
-bool filters_replace(struct config_list *place, const struct config_list *filters);
 /* filters_check_offset tells whether partition and offset (NULL: to be forgotten) are what is
  * recorded: {"session":"<client id>"} and {"filters":["<filter>",...]}. ERR_INVALID with a text.
  * Pure. Thread: any. */

@@ -34,9 +34,9 @@ static enum err end_sessions(struct source_settings *settings, const struct log_
     return ERR_OK;
 }
 
-enum err mqtt_source_retire(const struct connector_facts *facts, const struct kvs *config,
-                            const struct kvs *task_configs, size_t n_task_configs,
-                            struct error *reterr)
+static enum err retire_tasks(const struct connector_facts *facts, const struct kvs *config,
+                             const struct kvs *task_configs, size_t n_task_configs,
+                             struct error *reterr)
 {
     uint64_t deadline_ms = clock_mono_ms() + RETIRE_MS;
     struct log_ctx log;
@@ -50,6 +50,24 @@ enum err mqtt_source_retire(const struct connector_facts *facts, const struct kv
             err = end_sessions(&settings, &log, deadline_ms, reterr);
             source_settings_fini(&settings);
         }
+    }
+    return err;
+}
+
+/* A connector that was stopped has no tasks: its sessions are those that its config asks for. */
+enum err mqtt_source_retire(const struct connector_facts *facts, const struct kvs *config,
+                            const struct kvs *task_configs, size_t n_task_configs,
+                            struct error *reterr)
+{
+    if (n_task_configs > 0) {
+        return retire_tasks(facts, config, task_configs, n_task_configs, reterr);
+    }
+    struct kvs *made = NULL;
+    size_t n_made = 0;
+    enum err err = mqtt_source_task_configs(facts, config, NULL, 0, &made, &n_made, reterr);
+    if (err == ERR_OK) {
+        err = retire_tasks(facts, config, made, n_made, reterr);
+        connector_configs_free(made, n_made);
     }
     return err;
 }

@@ -18,6 +18,7 @@
 #define SIM_WORKERS    5
 #define SIM_CONNECTORS 4
 #define SIM_TASKS      6
+#define SIM_SESSIONS   6 /* of a connector, divided over its tasks */
 #define SIM_PARTITIONS 3 /* 0 is the config topic, the others are the status topic's */
 #define SIM_VTASKS     256
 #define SIM_MEMBERS    32
@@ -72,8 +73,15 @@ struct vtask {
     uint64_t stop_ms;  /* when it was asked to stop */
     uint64_t event_ms; /* when the present change is over; SIM_NEVER: none */
     uint64_t fail_ms;
-    char label[16]; /* "x" of its task config at the start */
-    bool overtaken; /* taken over while its worker was cut off */
+    char label[16]; /* "x" of the config that it works with */
+    unsigned held;  /* sessions, as bits */
+    bool updating;  /* it was handed what follows */
+    bool declines;  /* and will not take it */
+    bool may_take;
+    unsigned next_held;
+    char next_label[16];
+    uint64_t update_ms; /* when it answers; SIM_NEVER */
+    bool overtaken;     /* taken over while its worker was cut off */
 };
 
 /* A retirement under way. */
@@ -136,6 +144,8 @@ struct sim_worker {
     uint64_t wake_ms;
     bool dirty;
     uint64_t wanted_since[SIM_CONNECTORS][SIM_TASKS]; /* 0: not wanted */
+    int64_t division[SIM_CONNECTORS];                 /* as it knows it, and since when */
+    uint64_t division_since[SIM_CONNECTORS];
     /* Leadership. */
     enum sim_lead_state lead_state;
     uint64_t lead_ms; /* when the step under way is over */
@@ -193,6 +203,7 @@ struct sim {
     unsigned n_starts[SIM_CONNECTORS][SIM_TASKS];
     unsigned n_deletes;
     unsigned n_retires;
+    unsigned n_updates;
     unsigned n_takeovers; /* starts while the older thread still lived, within the rules */
     char failure[512];    /* empty: all is well */
 };
@@ -246,6 +257,8 @@ uint64_t sim_lead_next(const struct sim *sim, const struct sim_worker *worker);
 struct sim_worker *sim_leader(struct sim *sim);
 
 /* Tasks (sim_task.c). */
+/* sim_sessions returns the sessions that a task's config names, as bits. */
+unsigned sim_sessions(const struct connector_state *connector, int task);
 void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct action *action);
 void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct action *action);
 void sim_retire_start(struct sim *sim, struct sim_worker *worker, const struct action *action);
@@ -257,6 +270,10 @@ uint64_t sim_tasks_next(const struct sim *sim);
 void sim_note_wanted(struct sim *sim, struct sim_worker *worker);
 /* sim_check_start checks the hand-over rule for a thread that is about to be made. */
 void sim_check_start(struct sim *sim, const struct sim_worker *worker, int connector, int task);
+/* sim_check_take checks, when a task is allowed to take these sessions, that no other task of the
+ * connector still holds them. */
+void sim_check_take(struct sim *sim, const struct sim_worker *worker, int connector, int task,
+                    unsigned sessions);
 void sim_check_retire(struct sim *sim, const struct sim_worker *worker, int connector);
 void sim_check_step(struct sim *sim);
 void sim_check_rest(struct sim *sim);

@@ -16,9 +16,21 @@ bool sim_worker_wants(const struct sim_worker *worker, int connector, int task)
     return slot >= 0 && slot < SIM_SLOTS && worker->slots[slot];
 }
 
+static void note_division(const struct sim *sim, struct sim_worker *worker, int connector)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "c%d", connector);
+    const struct connector_state *state = snapshot_find(worker->snapshot, name);
+    if (state && state->division != worker->division[connector]) {
+        worker->division[connector] = state->division;
+        worker->division_since[connector] = sim->now_ms;
+    }
+}
+
 void sim_note_wanted(struct sim *sim, struct sim_worker *worker)
 {
     for (int c = 0; c < SIM_CONNECTORS; c++) {
+        note_division(sim, worker, c);
         for (int t = 0; t < SIM_TASKS; t++) {
             bool wanted = sim_worker_wants(worker, c, t);
             uint64_t *since = &worker->wanted_since[c][t];
@@ -44,10 +56,7 @@ static bool has_unread_status(const struct sim *sim, const struct sim_worker *wo
     return false;
 }
 
-/* True when the newest record of the task says that this worker runs it; a late one of a worker
- * that was put out of the group may hide that for a moment. */
-static bool is_shown(const struct sim *sim, const struct sim_worker *worker,
-                     const struct vtask *vtask)
+static const char *newest_status(const struct sim *sim, const struct vtask *vtask)
 {
     char key[64];
     (void)snprintf(key, sizeof(key), "status-task-c%d-%d", vtask->connector, vtask->task);
@@ -56,11 +65,19 @@ static bool is_shown(const struct sim *sim, const struct sim_worker *worker,
         for (size_t i = partition->n_records; i > 0; i--) {
             const struct sim_record *record = &partition->records[i - 1];
             if (strcmp(record->key, key) == 0) {
-                return record->value && strstr(record->value, worker->id);
+                return record->value ? record->value : "";
             }
         }
     }
-    return false;
+    return "";
+}
+
+/* True when the newest record of the task says that this worker runs it; a late one of a worker
+ * that was put out of the group may hide that for a moment. */
+static bool is_shown(const struct sim *sim, const struct sim_worker *worker,
+                     const struct vtask *vtask)
+{
+    return strstr(newest_status(sim, vtask), worker->id);
 }
 
 bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask)
@@ -101,6 +118,32 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
             !has_unread_status(sim, worker, connector, task)) {
             sim_fail(sim, "%s starts c%d-%d while %s, which lives, still has a thread for it",
                      worker->id, connector, task, owner->id);
+            return;
+        }
+        sim->n_takeovers++;
+    }
+}
+
+void sim_check_take(struct sim *sim, const struct sim_worker *worker, int connector, int task,
+                    unsigned sessions)
+{
+    for (int i = 0; i < SIM_VTASKS; i++) {
+        struct vtask *old = &sim->vtasks[i];
+        if (old->state == VTASK_FREE || old->connector != connector || old->task == task ||
+            (old->held & sessions) == 0) {
+            continue;
+        }
+        const struct sim_worker *owner = &sim->workers[old->worker];
+        bool waited = sim->now_ms >= worker->division_since[connector] + SIM_HANDOVER;
+        /* It has not said yet that it runs, or the word has not come here: nobody could know. */
+        bool hidden = !old->announced || !is_shown(sim, owner, old) ||
+                      strstr(newest_status(sim, old), "\"UNASSIGNED\"") ||
+                      has_unread_status(sim, worker, connector, old->task);
+        bool overtaken = old->overtaken || owner->cut;
+        if (owner == worker || !(waited || hidden || overtaken || sim_is_zombie(sim, old))) {
+            sim_fail(sim, "%s: c%d-%d takes sessions %x while c%d-%d of %s still holds them",
+                     worker->id, connector, task, old->held & sessions, connector, old->task,
+                     owner->id);
             return;
         }
         sim->n_takeovers++;
@@ -211,6 +254,9 @@ static void check_task(struct sim *sim, const struct connector_state *connector,
         sim_fail(sim, "%s-%d does not run on %s as it should", connector->name, task, worker->id);
     } else if (strcmp(vtask->label, kvs_get(&connector->config, "x")) != 0) {
         sim_fail(sim, "%s-%d runs with an old config", connector->name, task);
+    } else if (vtask->held != sim_sessions(connector, task)) {
+        sim_fail(sim, "%s-%d holds sessions %x instead of %x", connector->name, task, vtask->held,
+                 sim_sessions(connector, task));
     }
     if (!status_is(state->status, paused ? STATE_PAUSED : STATE_RUNNING, worker->id)) {
         sim_fail(sim, "%s-%d has the wrong status", connector->name, task);

@@ -19,6 +19,18 @@ static bool chaotic(const struct sim *sim)
     return sim->now_ms < sim->quiet_ms;
 }
 
+unsigned sim_sessions(const struct connector_state *connector, int task)
+{
+    const char *text = kvs_get(&connector->tasks[task].config, "s");
+    return text ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+static void set_label(char *label, size_t size, const struct connector_state *connector)
+{
+    const char *text = kvs_get(&connector->config, "x");
+    (void)snprintf(label, size, "%s", text ? text : "");
+}
+
 void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct action *action)
 {
     int connector = sim_connector_number(action->connector);
@@ -50,11 +62,54 @@ void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct act
         .fail_ms = chaotic(sim) && sim_chance(sim, 10) ? sim->now_ms + sim_between(sim, 1, 9000)
                                                        : SIM_NEVER,
     };
-    const char *label = kvs_get(&state->tasks[action->task].config, "x");
-    (void)snprintf(vtask->label, sizeof(vtask->label), "%s", label ? label : "");
+    set_label(vtask->label, sizeof(vtask->label), state);
+    vtask->update_ms = SIM_NEVER;
+    vtask->held = sim_sessions(state, action->task);
+    sim_check_take(sim, worker, connector, action->task, vtask->held);
     sim->n_starts[connector][action->task]++;
     sim_trace(sim, "%s starts %s-%d as %llu", worker->id, action->connector, action->task,
               (unsigned long long)action->incarnation);
+}
+
+/* Hands new configs to a task, which answers after a while, as when its window has to be finished.
+ */
+static void update(struct sim *sim, const struct sim_worker *worker, struct vtask *vtask,
+                   const struct action *action)
+{
+    const struct connector_state *state = snapshot_find(worker->snapshot, action->connector);
+    if (!state || vtask->updating) {
+        sim_fail(sim, "%s hands c%d-%d an update that it cannot answer", worker->id,
+                 vtask->connector, vtask->task);
+        return;
+    }
+    bool slow = chaotic(sim) && sim_chance(sim, 5);
+    vtask->updating = true;
+    vtask->declines = sim_chance(sim, 20);
+    vtask->may_take = action->may_take;
+    vtask->next_held = sim_sessions(state, action->task);
+    if (vtask->may_take) {
+        sim_check_take(sim, worker, vtask->connector, vtask->task, vtask->next_held & ~vtask->held);
+    }
+    set_label(vtask->next_label, sizeof(vtask->next_label), state);
+    vtask->update_ms = sim->now_ms + sim_between(sim, 1, slow ? 3000 : 100);
+}
+
+static void update_due(struct sim *sim, struct vtask *vtask)
+{
+    struct sim_worker *worker = &sim->workers[vtask->worker];
+    vtask->updating = false;
+    vtask->update_ms = SIM_NEVER;
+    worker->dirty = true;
+    if (!vtask->declines) {
+        vtask->held &= vtask->next_held;
+        vtask->held |= vtask->may_take ? vtask->next_held : 0;
+        memcpy(vtask->label, vtask->next_label, sizeof(vtask->label));
+        sim->n_updates++;
+    }
+    sim_trace(sim, "%s: %llu %s, holds %x", worker->id, (unsigned long long)vtask->incarnation,
+              vtask->declines ? "declines" : "is updated", vtask->held);
+    core_on_task(worker->core, vtask->incarnation,
+                 vtask->declines ? CORE_TASK_DECLINED : CORE_TASK_UPDATED, NULL);
 }
 
 void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct action *action)
@@ -63,13 +118,23 @@ void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct ac
     if (!vtask || vtask->state == VTASK_STOPPING) {
         return; /* it failed before this reached it */
     }
-    sim_trace(sim, "%s %s c%d-%d (%llu)", worker->id,
-              action->kind == ACTION_STOP_TASK ? "stops" : "pauses or resumes", vtask->connector,
+    static const char *const verbs[] = {
+        [ACTION_STOP_TASK] = "stops",
+        [ACTION_PAUSE_TASK] = "pauses",
+        [ACTION_RESUME_TASK] = "resumes",
+        [ACTION_UPDATE_TASK] = "updates",
+    };
+    sim_trace(sim, "%s %s c%d-%d (%llu)", worker->id, verbs[action->kind], vtask->connector,
               vtask->task, (unsigned long long)action->incarnation);
+    if (action->kind == ACTION_UPDATE_TASK) {
+        update(sim, worker, vtask, action);
+        return;
+    }
     if (action->kind == ACTION_STOP_TASK) {
         vtask->state = VTASK_STOPPING;
         vtask->stop_ms = sim->now_ms;
         vtask->fail_ms = SIM_NEVER;
+        vtask->update_ms = SIM_NEVER; /* whatever it was asked, it stops */
         bool slow = chaotic(sim) && sim_chance(sim, 5);
         vtask->event_ms = sim->now_ms + sim_between(sim, 1, slow ? 3000 : 200);
         return;
@@ -136,6 +201,9 @@ void sim_tasks_step(struct sim *sim)
         if (vtask->state != VTASK_FREE && sim->now_ms >= vtask->event_ms) {
             event_due(sim, vtask);
         }
+        if (vtask->state != VTASK_FREE && sim->now_ms >= vtask->update_ms) {
+            update_due(sim, vtask);
+        }
         if (vtask->state != VTASK_FREE && sim->now_ms >= vtask->fail_ms) {
             fail_due(sim, vtask);
         }
@@ -156,6 +224,7 @@ uint64_t sim_tasks_next(const struct sim *sim)
         if (sim->vtasks[i].state != VTASK_FREE) {
             sim_min(&next, sim->vtasks[i].event_ms);
             sim_min(&next, sim->vtasks[i].fail_ms);
+            sim_min(&next, sim->vtasks[i].update_ms);
         }
         if (sim->vretires[i].used) {
             sim_min(&next, sim->vretires[i].event_ms);

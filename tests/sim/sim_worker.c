@@ -15,7 +15,6 @@ static enum err task_configs(void *arg, const struct connector_state *connector,
         return error_set(reterr, ERR_UNAVAILABLE, "not now");
     }
     const char *max = kvs_get(&connector->config, "tasks.max");
-    const char *label = kvs_get(&connector->config, "x");
     size_t n = max ? strtoul(max, NULL, 10) : 1;
     struct kvs *configs = xcalloc(n + 1, sizeof(*configs));
     for (size_t i = 0; i < n; i++) {
@@ -23,7 +22,12 @@ static enum err task_configs(void *arg, const struct connector_state *connector,
         (void)snprintf(number, sizeof(number), "%zu", i);
         kvs_set(&configs[i], "task.class", "FakeTask");
         kvs_set(&configs[i], "n", number);
-        kvs_set(&configs[i], "x", label);
+        unsigned sessions = 0;
+        for (size_t k = i; k < SIM_SESSIONS; k += n) {
+            sessions |= 1U << k;
+        }
+        (void)snprintf(number, sizeof(number), "%u", sessions);
+        kvs_set(&configs[i], "s", number);
     }
     *ret_configs = configs;
     *ret_n = n;
@@ -140,6 +144,7 @@ static void perform(struct sim *sim, struct sim_worker *worker)
         case ACTION_STOP_TASK:
         case ACTION_PAUSE_TASK:
         case ACTION_RESUME_TASK:
+        case ACTION_UPDATE_TASK:
             sim_task_action(sim, worker, action);
             break;
         case ACTION_RETIRE:

@@ -53,6 +53,19 @@ static void test_a_missing_hand_over_is_noticed(void **state UNUSED)
     assert_true(noticed);
 }
 
+/* The same for a task that does not wait until another one has given up its sessions. */
+static void test_a_session_in_two_tasks_is_noticed(void **state UNUSED)
+{
+    bool noticed = false;
+    for (uint64_t seed = 1; seed <= 300 && !noticed; seed++) {
+        char failure[512];
+        struct sim_options options = options_of(seed);
+        options.handover_ms = 0;
+        noticed = !sim_run(&options, failure) && strstr(failure, "still holds them");
+    }
+    assert_true(noticed);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2) {
@@ -66,6 +79,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_seed_keeps_the_rules_and_comes_to_rest),
         cmocka_unit_test(test_a_missing_hand_over_is_noticed),
+        cmocka_unit_test(test_a_session_in_two_tasks_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

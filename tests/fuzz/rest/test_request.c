@@ -72,7 +72,7 @@ static void world_begin(void)
     kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
     kvs_set(&props, "group.id", "fuzz");
     kvs_set(&props, "rest.request.timeout.ms", "2000");
-    env_init(&world.env, &props);
+    assert_int_equal(env_init(&world.env, &props, NULL), ERR_OK);
     kvs_fini(&props);
     world.log = fake_log_new();
     world.cluster = fake_cluster_new(world.log, "worker:8083", "http://worker:8083");

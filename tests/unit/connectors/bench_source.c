@@ -204,7 +204,7 @@ void source_record_is(size_t i, const char *topic, const char *value)
 
 void source_update(struct source_bench *f, bool may_take, uint64_t deadline_ms)
 {
-    const struct connector_facts facts = { "c", "g" };
+    const struct connector_facts facts = { .name = "c", .group_id = "g" };
     const struct connector_plugin *plugin = connector_find("MqttSource");
     connector_configs_free(f->task_configs, f->n_task_configs);
     f->task_configs = NULL;

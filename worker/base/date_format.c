@@ -44,7 +44,7 @@ static enum err add_quoted(struct date_format *format, const char **at, struct e
     enum err err = *p ? add_part(format, 0, buf_text(&text), text.length, reterr)
                       : error_set(reterr, ERR_INVALID, "Unterminated quote");
     buf_fini(&text);
-    *at = p + 1;
+    *at = *p ? p + 1 : p;
     return err;
 }
 

@@ -54,6 +54,7 @@ static const struct route rows[] = {
     { .method = "GET",
       .pattern = "/connectors/{connector}/topics",
       .handler = get_topics,
+      .flags = ROUTE_QUICK,
       .doc = "Kafka topics that the connector's tasks have used since it was made, or since the "
              "last reset.",
       .replies = { { 200, "{ActiveTopics}" }, { 403, "ErrorMessage" } } },

@@ -87,7 +87,7 @@ static cJSON *path_parameter(const char *text)
             return object;
         }
     }
-    ASSERT(!"a variable of a pattern has no row");
+    ASSERT(false); /* a variable of a pattern has no row */
     return NULL;
 }
 

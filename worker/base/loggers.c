@@ -39,6 +39,7 @@ static void setup(void)
     lock_init(&lock, LOCK_RANK_LOG);
 }
 
+static void enter(void) LOCK_ATTRIBUTE(acquire_capability(lock));
 static void enter(void)
 {
     (void)pthread_once(&once, setup);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the regular expressions. What Java answers was taken from java.util.regex. */
 #include "tests/support/unit.h"
-#include "worker/base/clock.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 #include "worker/base/regex.h"
@@ -138,10 +137,10 @@ static void test_regex_matches_gives_up_on_a_pattern_that_explodes(void **state 
         CLEANUP(regex_freep) struct regex *regex = compiled(patterns[i]);
         bool result = true;
         struct error error = { 0 };
-        uint64_t start = clock_mono_ms();
+        clock_t start = clock(); /* of the processor: others may be busy */
         assert_int_equal(regex_matches(regex, text, 4096, &result, &error), ERR_INVALID);
         assert_non_null(strstr(error.text, "limit"));
-        assert_true(clock_mono_ms() - start < 10000);
+        assert_true(clock() - start < 10 * CLOCKS_PER_SEC);
     }
 }
 

@@ -4,7 +4,6 @@
 
 #include "folder.h"
 #include "tests/support/unit.h"
-#include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/providers/provider.h"
 #include "worker/providers/providers.h"
@@ -314,10 +313,10 @@ static void test_floods_of_placeholders_end_soon(void **state)
         }
         struct resolution resolution;
         struct error error;
-        uint64_t start = clock_mono_ms();
+        clock_t start = clock(); /* of the processor: others may be busy */
         enum err err = resolve(*state, buf_text(&flood), &resolution, &error);
         assert_int_equal(err, cases[i].expected);
-        assert_true(clock_mono_ms() - start < 5000);
+        assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
         if (err == ERR_OK) {
             resolution_fini(&resolution);
         }
@@ -326,7 +325,7 @@ static void test_floods_of_placeholders_end_soon(void **state)
         if (err == ERR_OK) {
             resolution_fini(&resolution);
         }
-        assert_true(clock_mono_ms() - start < 5000);
+        assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
         buf_fini(&flood);
     }
 }

@@ -177,6 +177,19 @@ static void drop(struct watch *watch, struct subject *subject)
 
 /* ---- values ---- */
 
+/* A file that is written anew is empty for a moment. */
+static bool is_emptied(const struct kvs *before, const struct kvs *now)
+{
+    for (size_t i = 0; i < before->n_items; i++) {
+        const char *old = before->items[i].value;
+        const char *fresh = kvs_get(now, before->items[i].key);
+        if (old && old[0] != '\0' && fresh && fresh[0] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether all values can be looked up and are not what they were. */
 static bool has_changed(const struct watch *watch, const struct subject *subject)
 {
@@ -185,8 +198,9 @@ static bool has_changed(const struct watch *watch, const struct subject *subject
     if (providers_resolve(watch->providers, &subject->raw, &now, &error) != ERR_OK) {
         return false;
     }
-    bool changed =
-        now.n_missing <= subject->n_missing && !kvs_equal(&now.config, &subject->resolved);
+    bool changed = now.n_missing <= subject->n_missing &&
+                   !kvs_equal(&now.config, &subject->resolved) &&
+                   !is_emptied(&subject->resolved, &now.config);
     resolution_fini(&now);
     return changed;
 }

@@ -134,6 +134,18 @@ static void test_a_value_that_is_missing_is_told_when_it_is_there(void **state)
     assert_int_equal(told(f, PATIENCE_MS), 7);
 }
 
+/* As while a file is written over: nobody wants an empty password. */
+static void test_a_value_that_is_empty_is_told_when_it_is_there(void **state)
+{
+    struct fixture *f = *state;
+    folder_write(&f->folder, "a", "one");
+    add(f, 7, "", "a");
+    folder_write(&f->folder, "a", "");
+    settle(f);
+    folder_write(&f->folder, "a", "two");
+    assert_int_equal(told(f, PATIENCE_MS), 7);
+}
+
 static void test_a_link_that_turns_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -201,6 +213,7 @@ int main(void)
         WITH_WATCH(test_a_file_that_is_written_or_replaced_is_told_once),
         WITH_WATCH(test_the_same_value_and_other_files_are_not_told),
         WITH_WATCH(test_a_value_that_is_missing_is_told_when_it_is_there),
+        WITH_WATCH(test_a_value_that_is_empty_is_told_when_it_is_there),
         WITH_WATCH(test_a_link_that_turns_is_told),
         WITH_WATCH(test_a_change_before_the_watch_began_is_told),
         WITH_WATCH(test_what_is_removed_is_not_told),

@@ -495,12 +495,21 @@ static void test_draining_stops_all_and_starts_none(void **state)
 }
 
 /* Rotated secrets: a new value behind a placeholder. */
-static void test_new_values_restart_a_task_once_also_a_failed_one(void **state)
+static void test_new_values_are_offered_once_and_restart_what_declines_or_failed(void **state)
 {
     struct core_fixture *f = *state;
     uint64_t first = cf_run_one_task(f);
     core_on_task(f->core, first, CORE_TASK_CHANGED, NULL);
     core_on_task(f->core, first, CORE_TASK_CHANGED, NULL);
+    cf_reconcile(f);
+    assert_int_equal(cf_only_action(f, ACTION_UPDATE_TASK), first);
+    core_on_task(f->core, first, CORE_TASK_UPDATED, NULL);
+    cf_reconcile(f);
+    cf_no_action(f);
+    core_on_task(f->core, first, CORE_TASK_CHANGED, NULL);
+    cf_reconcile(f);
+    assert_int_equal(cf_only_action(f, ACTION_UPDATE_TASK), first);
+    core_on_task(f->core, first, CORE_TASK_DECLINED, NULL);
     cf_reconcile(f);
     assert_int_equal(cf_only_action(f, ACTION_STOP_TASK), first);
     core_on_task(f->core, first, CORE_TASK_STOPPED, NULL);
@@ -551,7 +560,7 @@ int main(void)
         TEST(test_too_large_set_in_the_topic_fails_its_tasks_until_it_is_allowed),
         TEST(test_running_tasks_survive_a_limit_that_they_exceed),
         TEST(test_pause_and_resume_reach_the_task),
-        TEST(test_new_values_restart_a_task_once_also_a_failed_one),
+        TEST(test_new_values_are_offered_once_and_restart_what_declines_or_failed),
         TEST(test_draining_stops_all_and_starts_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

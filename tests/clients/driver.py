@@ -66,7 +66,7 @@ CLIENTS = {
             | {"reset_topics", "offsets", "alter_offsets", "reset_offsets"}
         ),
         # It sends no body, but the type of an HTML form.
-        refused=frozenset({"pause", "resume", "stop", "restart_task"}),
+        refused=frozenset({"pause", "resume", "stop", "restart_task", "reset_topics"}),
         command=lambda folder, url: ["node", HERE / "node" / "driver.js", folder, url],
     ),
     "kafka-connect-py": Client(
@@ -89,7 +89,7 @@ CLIENTS = {
 
 
 class ClientError(Exception):
-    """The client raised an exception; status is the HTTP status that it told, None if it did not."""
+    """The client raised an exception; status is the HTTP status that it told, None if none."""
 
     def __init__(self, status, text):
         super().__init__(f"{status}: {text}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published clients of Kafka Connect, unmodified, manage connectors; what they did is then looked up
-on another worker than the one they talk to."""
+"""Published clients of Kafka Connect, unmodified, manage connectors; what they did is looked up
+then on another worker than the one they talk to."""
 
 import pytest
 
@@ -194,7 +194,69 @@ def test_a_client_lists_plugins(pair, client):
     assert client.call("plugins") == listed
 
 
-@pytest.mark.parametrize("client", [n for n, c in sorted(CLIENTS.items()) if c.refused], indirect=True)
+def offsets_of(pair, name):
+    """The offsets of a connector, by session, as the other worker tells them."""
+    told = truth(pair).get(f"/connectors/{name}/offsets").body["offsets"]
+    return {offset["partition"]["session"]: offset["offset"] for offset in told}
+
+
+@able("offsets", "alter_offsets", "reset_offsets")
+def test_a_client_reads_alters_and_resets_offsets(pair, client, made):
+    wait_until(lambda: len(offsets_of(pair, made)) == 2, 20, "both sessions to have an offset")
+    told = client.call("offsets", name=made)
+    assert {one["partition"]["session"]: one["offset"] for one in told} == offsets_of(pair, made)
+    with pytest.raises(ClientError) as raised:
+        client.call("reset_offsets", name=made)
+    assert raised.value.status == 400
+    assert truth(pair).put(f"/connectors/{made}/stop").status == 204
+    wait_seen(client, made, "STOPPED", 0)
+    changed = [{"partition": told[0]["partition"], "offset": {"filters": ["old/#"]}}]
+    assert "altered successfully" in client.call("alter_offsets", name=made, offsets=changed)
+    session = told[0]["partition"]["session"]
+    wait_until(
+        lambda: offsets_of(pair, made)[session] == {"filters": ["old/#"]}, 10, "the altered offset"
+    )
+    assert "reset successfully" in client.call("reset_offsets", name=made)
+    wait_until(lambda: offsets_of(pair, made) == {}, 10, "the offsets to be gone")
+    assert client.call("offsets", name=made) == []
+
+
+@able("topics", "reset_topics")
+def test_a_client_reads_and_resets_topics(pair, client, name, config):
+    topic = f"{pair.topic}-{name}"
+    own = {**config, "name": name, "mqtt.topics": f"{pair.prefix}/{name}/#", "kafka.topic": topic}
+    assert client.call("topics", name=name) == []
+    assert client.call("create", name=name, config=own) == name
+    pair.wait_running(name, tasks=2)
+    wait_until(lambda: len(offsets_of(pair, name)) == 2, 20, "both sessions to be subscribed")
+    pair.publish(["one", "two"], sub=name)
+    wait_truth(pair, f"/connectors/{name}/topics", 200, {name: {"topics": [topic]}})
+    wait_until(lambda: client.call("topics", name=name) == [topic], 10, "the client to see it")
+    # No further record may bring the topic back.
+    assert truth(pair).put(f"/connectors/{name}/stop").status == 204
+    wait_state(pair, name, "STOPPED", 0)
+    assert client.call("reset_topics", name=name) is None
+    wait_truth(pair, f"/connectors/{name}/topics", 200, {name: {"topics": []}})
+    client.call("delete", name=name)
+
+
+@able("loggers", "set_logger")
+def test_a_client_reads_and_sets_levels_of_loggers(pair, client):
+    asked = pair.workers[1]
+    loggers = client.call("loggers")
+    assert loggers["root"] == asked.get("/admin/loggers/root").body["level"]
+    name = sorted(set(loggers) - {"root"})[0]
+    try:
+        assert name in client.call("set_logger", logger=name, level="DEBUG")
+        assert asked.get(f"/admin/loggers/{name}").body["level"] == "DEBUG"
+        assert client.call("loggers")[name] == "DEBUG"
+    finally:
+        asked.put(f"/admin/loggers/{name}", {"level": loggers[name]})
+
+
+@pytest.mark.parametrize(
+    "client", [n for n, c in sorted(CLIENTS.items()) if c.refused], indirect=True
+)
 def test_what_connect_refuses_is_refused_alike(pair, client, made):
     for operation in sorted(client.client.refused):
         with pytest.raises(ClientError) as raised:

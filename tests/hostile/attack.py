@@ -5,9 +5,9 @@ same pieces, so a case can be played again:
 
     tests/hostile/attack.py --url http://127.0.0.1:8083 --seed S [--first I] [--cases N] [--show]
 
-A case is a few valid requests with a few changes: of method, target, headers, framing and body, and of
-the bytes that come out. Wrong is an answer that is no HTTP, or one with 500 or another code that says
-the server is at fault. Exit code 1 if there was one; each is printed with what was sent.
+A case is a few valid requests with a few changes: of method, target, headers, framing and body, and
+of the bytes that come out. Wrong is an answer that is no HTTP, or one with 500 or another code that
+says the server is at fault. Exit code 1 if there was one; each is printed with what was sent.
 """
 
 import argparse
@@ -118,10 +118,26 @@ def change_method(rng, request):
 
 
 def change_target(rng, request):
-    tricks = [b"//", b"/./", b"/../", b"%00", b"%", b"%2", b"%zz", b"%2f", b"%25", b"%ff", b"%c0%af"]
+    tricks = [
+        b"//",
+        b"/./",
+        b"/../",
+        b"%00",
+        b"%",
+        b"%2",
+        b"%zz",
+        b"%2f",
+        b"%25",
+        b"%ff",
+        b"%c0%af",
+    ]
     tricks += [b"%0d%0aX: y", b"\\", b";a=b", b"?", b"&&==&", b"#f", b"\x01", b"\xff", b" ", b"\t"]
     tricks += [b"?" + b"&".join(b"a=%d" % i for i in range(rng.choice([10, 100])))]
-    tricks += [b"a" * rng.choice([300, 8000, 9000, 70000]), b"/a" * rng.choice([9, 500]), noise(rng)]
+    tricks += [
+        b"a" * rng.choice([300, 8000, 9000, 70000]),
+        b"/a" * rng.choice([9, 500]),
+        noise(rng),
+    ]
     at = rng.randrange(len(request.target) + 1)
     request.target = request.target[:at] + rng.choice(tricks) + request.target[at:]
     if rng.random() < 0.1:
@@ -133,7 +149,7 @@ def change_target(rng, request):
 def change_header(rng, request):
     long = b"v" * rng.choice([100, 5000, 40000, 140000])
     values = [b"", b"\0", b"a\r\n b", b"\xff\xfe", long, noise(rng), b"text/html", b"*/*;q=x"]
-    values += [b"application/json; charset=\"", b"application/json;q=0", b"chunked", b"gzip"]
+    values += [b'application/json; charset="', b"application/json;q=0", b"chunked", b"gzip"]
     names = [b"Accept", b"Content-Type", b"Host", b"Expect", b"Connection", b"Authorization"]
     names += [b"Transfer-Encoding", b"X-Sluice-Position", b"Cookie", b"Origin", b"", b"A b", b"A\0"]
     names += [b"Upgrade", b"Range", noise(rng, 20)]
@@ -160,7 +176,9 @@ def change_length(rng, request):
 
 def change_chunks(rng, request):
     """Chunked encoding, right or wrong."""
-    set_header(request, b"Transfer-Encoding", rng.choice([b"chunked"] * 6 + [b"gzip, chunked", b"x"]))
+    set_header(
+        request, b"Transfer-Encoding", rng.choice([b"chunked"] * 6 + [b"gzip, chunked", b"x"])
+    )
     if rng.random() < 0.8:
         request.headers = [pair for pair in request.headers if pair[0] != b"Content-Length"]
     body, out = request.body, b""
@@ -168,16 +186,28 @@ def change_chunks(rng, request):
         size = rng.randrange(1, len(body) + 1)
         head = b"%x" % size
         if rng.random() < 0.1:
-            head = rng.choice([b"-1", b"", b"zz", b"f" * 20, head + b";e=\"", b"%x" % (size + 9)])
+            head = rng.choice([b"-1", b"", b"zz", b"f" * 20, head + b';e="', b"%x" % (size + 9)])
         out += head + rng.choice([b"\r\n"] * 9 + [b"\n"]) + body[:size] + b"\r\n"
         body = body[size:]
-    out += rng.choice([b"0\r\n\r\n"] * 6 + [b"0\r\nT: 1\r\n\r\n", b"0\r\n", b"", b"00000000000000000\r\n\r\n"])
+    out += rng.choice(
+        [b"0\r\n\r\n"] * 6 + [b"0\r\nT: 1\r\n\r\n", b"0\r\n", b"", b"00000000000000000\r\n\r\n"]
+    )
     request.body = out
 
 
 def change_json(rng, request):
     """The body as JSON that is wrong in form or in meaning."""
-    tokens = [b"null", b"{}", b"[]", b"1e999", b"-0", b'"\\ud800"', b'"\\u0000"', b"\xff", b"\xef\xbb\xbf"]
+    tokens = [
+        b"null",
+        b"{}",
+        b"[]",
+        b"1e999",
+        b"-0",
+        b'"\\ud800"',
+        b'"\\u0000"',
+        b"\xff",
+        b"\xef\xbb\xbf",
+    ]
     tokens += [b'"a":', b"}", b"{", b"[" * rng.choice([70, 3000]), b",", b"//", b"NaN", b"0" * 100]
     tokens += [b'{"a":' * 200, b'"' + b"k" * rng.choice([300, 70000]) + b'":1,', b"\0", b"1" * 400]
     at = rng.randrange(len(request.body) + 1)
@@ -188,8 +218,33 @@ def change_json(rng, request):
 
 def change_config(rng, request):
     """A create whose names and values are odd but valid JSON."""
-    odd = ["", " ", ".", "..", "/", "a/b", "a%2Fb", "\\", "?", "#", "ä", "💧", "a\nb", "\x7f", "x" * 300]
-    odd += ["x" * 20000, "${file:/etc/passwd:a}", "${env:PATH}", "${", "[hidden]", "-1", "1e9", "null"]
+    odd = [
+        "",
+        " ",
+        ".",
+        "..",
+        "/",
+        "a/b",
+        "a%2Fb",
+        "\\",
+        "?",
+        "#",
+        "ä",
+        "💧",
+        "a\nb",
+        "\x7f",
+        "x" * 300,
+    ]
+    odd += [
+        "x" * 20000,
+        "${file:/etc/passwd:a}",
+        "${env:PATH}",
+        "${",
+        "[hidden]",
+        "-1",
+        "1e9",
+        "null",
+    ]
     odd += [" kept-one ", "victim-0", "\u202e", "a;b", "a+b"]
     config = dict(CONFIG)
     for _ in range(rng.randrange(4)):
@@ -224,7 +279,9 @@ def change_bytes(rng, raw):
     if kind == 2:
         return raw[:at] + raw[at + rng.randrange(30) :]
     if kind == 3:
-        return raw.replace(b"\r\n", rng.choice([b"\n", b"\r", b"\r\r\n", b"\r\n "]), rng.randrange(1, 4))
+        return raw.replace(
+            b"\r\n", rng.choice([b"\n", b"\r", b"\r\r\n", b"\r\n "]), rng.randrange(1, 4)
+        )
     start = rng.randrange(len(raw) + 1)
     return raw[:at] + raw[start : start + 200] + raw[at:]
 

@@ -25,7 +25,9 @@ def test_broken_requests_break_nothing(server, seconds, seed):
     before = server.worker.rss_kb()
     attack = Attack(address, seed, seconds=seconds).run()
     after = server.worker.rss_kb()
-    print(f"{attack.sent} cases, codes {dict(sorted(attack.codes.items()))}, {before} -> {after} kB")
+    print(
+        f"{attack.sent} cases, codes {dict(sorted(attack.codes.items()))}, {before} -> {after} kB"
+    )
     assert not attack.wrong, attack.wrong[:5]
     assert attack.sent > 20 * seconds
     assert {"200", "201", "400", "404", "405"} <= set(attack.codes)

@@ -48,7 +48,9 @@ def test_ten_thousand_requests_on_sixty_four_connections_leave_nothing(cluster, 
         sizes.append(worker.rss_kb())
         assert found["requests"] == REQUESTS and found["unexpected"] == 0
         assert found["body_bytes"] == REQUESTS * len(json.dumps(listed, separators=(",", ":")))
-    print(f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms, max {found['max_ms']} ms; kB {sizes}")
+    print(
+        f"p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms, max {found['max_ms']} ms; kB {sizes}"
+    )
     wait_until(
         lambda: worker.rss_kb() - min(sizes) < GROWTH_KB,
         10,
@@ -60,7 +62,16 @@ def test_ten_thousand_requests_on_sixty_four_connections_leave_nothing(cluster, 
 
 def test_the_load_tool_notices_other_answers_and_a_server_that_is_gone(cluster, load):
     worker = cluster().workers[0]
-    argv = [load, "http", "--http", f"127.0.0.1:{worker.port}", "--path", "/nix", "--requests", "10"]
+    argv = [
+        load,
+        "http",
+        "--http",
+        f"127.0.0.1:{worker.port}",
+        "--path",
+        "/nix",
+        "--requests",
+        "10",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 4
     assert json.loads(done.stdout)["unexpected"] == 10

@@ -25,7 +25,7 @@ def _plain(value):
 def map_path_parameters(context, path_parameters):
     """Every second good name becomes one that exists."""
     del context
-    for key, known in (("connector", NAMES), ("plugin", PLUGINS)):
+    for key, known in (("connector", NAMES), ("plugin", PLUGINS), ("logger", ["root", "rest"])):
         value = (path_parameters or {}).get(key)
         if _plain(value) and len(value) % 2:
             path_parameters[key] = known[len(value) // 2 % len(known)]

@@ -4,7 +4,7 @@ connectors, and neither grows nor leaks."""
 
 import urllib.parse
 
-from hostile.attack import Attack, make_case
+from hostile.attack import Attack, endangers, judge, make_case
 
 # What the worker may grow by while it is attacked: buffers of connections, stored connectors, and
 # what the sanitizer holds back.
@@ -15,6 +15,21 @@ def test_cases_are_repeatable():
     for number in range(50):
         assert make_case(7, number) == make_case(7, number)
     assert make_case(7, 1) != make_case(8, 1)
+
+
+def test_answers_that_blame_the_server_are_noticed():
+    assert judge(b"") is None
+    assert judge(b"HTTP/1.1 400 Bad Request\r\n\r\n") is None
+    assert judge(b"HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n") is None
+    assert "500" in judge(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
+    assert "502" in judge(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 502 Bad\r\n\r\n")
+    assert "no HTTP" in judge(b"\0\0\0")
+
+
+def test_no_case_deletes_what_must_stay():
+    assert endangers(b"DELETE /connectors/%6bept-one HTTP/1.1\r\n\r\n")
+    for number in range(2000):
+        assert not endangers(b"".join(make_case(1, number).pieces))
 
 
 def test_broken_requests_break_nothing(server, seconds, seed):

@@ -22,7 +22,7 @@ def test_requests_made_from_the_document_are_answered_as_it_says(server, lab, se
             *("/usr/bin/python3", "-m", "schemathesis.cli"),
             *("--config-file", HERE / "schemathesis.toml"),
             *("run", server.worker.url + "/openapi.json"),
-            *("--seed", str(seed), "--max-time", str(seconds), "--no-color"),
+            *("--seed", str(seed), "--max-time", str(seconds + 5), "--no-color"),
             *("--max-examples", str(seconds * 2), "--continue-on-failure"),
         ],
         cwd=folder,

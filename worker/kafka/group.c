@@ -35,6 +35,8 @@ struct group {
     bool asking;        /* an answer is on its way */
     bool ask_again;     /* something changed while one was */
     uint64_t ask_at_ms; /* UINT64_MAX: membership is known */
+    bool subscribed;    /* set before the thread starts */
+    bool had_assignment;
 };
 
 int32_t *group_slots(const rd_kafka_topic_partition_list_t *list, const char *topic,
@@ -68,6 +70,7 @@ static void ask_members_soon(struct group *group, uint64_t delay_ms)
 
 static void on_assign(struct group *group, rd_kafka_topic_partition_list_t *list)
 {
+    group->had_assignment = true;
     /* A position spares the questions for committed offsets; nothing is ever read. */
     for (int i = 0; i < list->cnt; i++) {
         list->elems[i].offset = 0;
@@ -280,8 +283,7 @@ static void group_free(struct group *group)
         rd_kafka_queue_destroy(group->queue);
     }
     if (group->client) {
-        /* Left already; what could not be closed in time is not waited for again. */
-        rd_kafka_destroy_flags(group->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        rdk_member_destroy(group->client, group->had_assignment || !group->subscribed);
     }
     free(group->group_id);
     free(group->topic);
@@ -311,6 +313,7 @@ enum err group_start(const struct group_options *options, const struct group_cal
         group_free(group);
         return err;
     }
+    group->subscribed = true;
     thread_start(&group->thread, "kafka-group", group_main, group);
     *ret_group = group;
     return ERR_OK;

@@ -229,3 +229,15 @@ void *rdk_mem(const void *bytes)
     } pointer = { .in = bytes };
     return pointer.out;
 }
+
+void rdk_member_destroy(rd_kafka_t *client, bool had_assignment)
+{
+    if (had_assignment) {
+        /* Left already; what could not be closed in time is not waited for again. */
+        rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        return;
+    }
+    log_warn(NULL, "KAFKA-CLIENT-LEFT",
+             "client=%s reason=\"stopped before its first assignment; its idle threads stay\"",
+             rd_kafka_name(client));
+}

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
@@ -38,3 +39,8 @@ rd_kafka_topic_t *rdk_topic(rd_kafka_t *client, struct map *topics, const char *
 void rdk_topics_fini(struct map *topics);
 /* rdk_mem returns a pointer that librdkafka's API takes without const although it only reads. */
 void *rdk_mem(const void *bytes);
+/* rdk_member_destroy destroys a consumer that has left its group. had_assignment: it was assigned
+ * something at least once, be it nothing. Without that librdkafka (2.0.2) aborts the process if the
+ * member was between joining and its first assignment, so such a client, which has left or never
+ * came in, is given up instead: idle threads, nothing else. */
+void rdk_member_destroy(rd_kafka_t *client, bool had_assignment);

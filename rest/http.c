@@ -242,11 +242,24 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     *context = NULL;
 }
 
-static enum MHD_Result add_header_size(void *arg, enum MHD_ValueKind kind UNUSED, const char *name,
-                                       const char *value)
+/* What the headers of a request add up to. */
+struct headers {
+    size_t size; /* names and values */
+    unsigned n_lengths;
+    unsigned n_codings;
+    unsigned n_hosts;
+    bool bad_name;
+};
+
+static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind UNUSED, const char *name,
+                                  const char *value)
 {
-    size_t *total = arg;
-    *total += strlen(name) + (value ? strlen(value) : 0);
+    struct headers *headers = arg;
+    headers->size += strlen(name) + (value ? strlen(value) : 0);
+    headers->n_lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    headers->n_codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    headers->n_hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    headers->bad_name |= name[0] == '\0' || name[strcspn(name, " \t")] != '\0';
     return MHD_YES;
 }
 
@@ -256,15 +269,20 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 }
 
 /* What can be refused once the headers are there. */
-static int early_refusal(struct http_server *server, struct MHD_Connection *mhd,
-                         const struct exchange *exchange)
+static int early_refusal(struct http_server *server, const struct exchange *exchange,
+                         const char *version)
 {
-    size_t headers = 0;
-    (void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header_size, &headers);
+    struct MHD_Connection *mhd = exchange->mhd;
+    struct headers headers = { .size = 0 };
+    (void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header, &headers);
     const char *length = header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding = header(mhd, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    /* RFC 9112 6.1: nobody can tell where such a body ends, or two readers see two ends. */
-    if (coding && (length || strcasecmp(coding, "chunked") != 0)) {
+    /* RFC 9112 5.1 and 6.1: nobody can tell where such a body ends, or two readers see two ends. */
+    bool two_ends = headers.n_lengths + headers.n_codings > 1 || headers.bad_name;
+    /* RFC 9112 3.2. */
+    bool no_host = headers.n_hosts != 1 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+    if (two_ends || no_host || headers.n_hosts > 1 ||
+        (coding && strcasecmp(coding, "chunked") != 0)) {
         return 400;
     }
     if (atomic_load(&server->n_connections) > server->max_connections) {
@@ -274,7 +292,7 @@ static int early_refusal(struct http_server *server, struct MHD_Connection *mhd,
     if (strlen(exchange->target) > HTTP_MAX_TARGET) {
         return 414;
     }
-    if (headers > HTTP_MAX_HEADERS) {
+    if (headers.size > HTTP_MAX_HEADERS) {
         return 431;
     }
     return length && strtoull(length, NULL, 10) > server->max_body ? 413 : 0;
@@ -407,7 +425,7 @@ static bool must_answer_early(struct MHD_Connection *mhd, const struct exchange 
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is microhttpd's. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url UNUSED,
-                                  const char *method, const char *version UNUSED, const char *bytes,
+                                  const char *method, const char *version, const char *bytes,
                                   size_t *length, void **context)
 {
     const struct port *port = arg;
@@ -416,7 +434,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     if (!exchange->begun) {
         exchange->begun = true;
         set_active(server, exchange, true);
-        exchange->refused = early_refusal(server, mhd, exchange);
+        exchange->refused = early_refusal(server, exchange, version);
         return exchange->refused && must_answer_early(mhd, exchange) ? answer(exchange, method)
                                                                      : MHD_YES;
     }

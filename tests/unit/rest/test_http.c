@@ -197,6 +197,21 @@ static void test_two_ways_to_end_a_body_are_refused(void **state)
            "0\r\n\r\n",
            400, NULL);
     expect(*state, "POST /a HTTP/1.1\r\nTransfer-Encoding: gzip\r\n" END "x", 400, NULL);
+    expect(*state, "POST /a HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 1\r\n" END "hello",
+           400, NULL);
+    expect(*state,
+           "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n" END
+           "0\r\n\r\n",
+           400, NULL);
+    expect(*state, "POST /a HTTP/1.1\r\nContent-Length : 5\r\n" END "hello", 400, NULL);
+}
+
+static void test_a_request_has_one_host(void **state)
+{
+    expect(*state, "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n", 400, NULL);
+    expect(*state, "GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n", 400, NULL);
+    expect(*state, "GET /a HTTP/1.0\r\n\r\n", 200, NULL);
+    expect(*state, "GET /a HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400, NULL);
 }
 
 static void test_long_targets_and_headers_are_refused(void **state)
@@ -380,6 +395,7 @@ int main(void)
         http_test(test_a_chunked_body_over_the_limit_is_413),
         http_test(test_a_client_that_asks_first_need_not_send_what_is_too_large),
         http_test(test_two_ways_to_end_a_body_are_refused),
+        http_test(test_a_request_has_one_host),
         http_test(test_long_targets_and_headers_are_refused),
         http_test(test_headers_cannot_be_injected),
         http_test(test_connections_are_kept_and_pipelines_answered_in_order),

@@ -4,6 +4,7 @@
  *
  * fakes: fake_cluster
  */
+#include "plugins.h"
 #include "rest/router.h"
 #include "served.h"
 #include "tests/support/unit.h"
@@ -118,6 +119,78 @@ static void test_probes_are_answered_when_too_many_connections_are_open(void **s
     assert_int_equal(served_call(served, "GET", "/", NULL), 503);
 }
 
+static void test_writes_beyond_those_that_wait_already_are_503(void **state)
+{
+    struct served *served = *state;
+    const char *body = "{\"name\":\"a\",\"config\":{\"connector.class\":\"" TEST_SOURCE
+                       "\",\"url\":\"u\",\"password\":\"opensesame\"}}";
+    atomic_store(&served->env.n_leader_calls, served->env.max_leader_calls);
+    assert_int_equal(served_call(served, "POST", "/connectors", body), 503);
+    assert_string_equal(served_header(served, "Retry-After"), "1");
+    assert_int_equal(served_call(served, "GET", "/connectors", NULL), 200);
+    assert_int_equal(atomic_load(&served->env.n_leader_calls), served->env.max_leader_calls);
+    atomic_store(&served->env.n_leader_calls, served->env.max_leader_calls - 1);
+    assert_int_equal(served_call(served, "POST", "/connectors", body), 201);
+}
+
+static void test_what_may_block_is_put_off(void **state)
+{
+    struct served *served = *state;
+    static const struct {
+        const char *method;
+        const char *target;
+        bool answered;
+    } cases[] = {
+        { "GET", "/connectors", true },
+        { "GET", "/connectors/a/status", true },
+        { "GET", "/health", true },
+        { "GET", "/metrics", true },
+        { "GET", "/nowhere", true },
+        { "DELETE", "/connectors", true },
+        { "OPTIONS", "/connectors", true },
+        { "GET", "/connectors?expand=status", false },
+        { "POST", "/connectors", false },
+        { "DELETE", "/connectors/a", false },
+        { "PUT", "/connector-plugins/a/config/validate", false },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct http_response response;
+        struct http_request request = { .method = cases[i].method,
+                                        .target = cases[i].target,
+                                        .body = "" };
+        http_response_init(&response);
+        if (router_serve(&served->env, &request, &response) != cases[i].answered) {
+            fail_msg("%s %s", cases[i].method, cases[i].target);
+        }
+        http_response_fini(&response);
+        request.refused = 503;
+        assert_true(router_serve(&served->env, &request, &response));
+        http_response_fini(&response);
+    }
+}
+
+static void test_admin_routes_are_served_where_they_belong(void **state)
+{
+    struct served *served = *state;
+    static const struct {
+        enum admin_mode mode;
+        bool admin; /* the listener */
+        int loggers;
+        int connectors;
+    } cases[] = {
+        { ADMIN_EVERYWHERE, false, 200, 200 },
+        { ADMIN_NOWHERE, false, 404, 200 },
+        { ADMIN_SEPARATE, false, 404, 200 },
+        { ADMIN_SEPARATE, true, 200, 404 },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        served->env.admin = cases[i].mode;
+        served->request.admin = cases[i].admin;
+        assert_int_equal(served_call(served, "GET", "/admin/loggers", NULL), cases[i].loggers);
+        assert_int_equal(served_call(served, "GET", "/connectors", NULL), cases[i].connectors);
+    }
+}
+
 static void test_a_starting_worker_answers_health_and_404(void **state)
 {
     struct served *served = *state;
@@ -198,6 +271,9 @@ int main(void)
         served_test(test_bad_targets_are_400),
         served_test(test_refusals_of_the_protocol_layer_have_the_error_body),
         served_test(test_probes_are_answered_when_too_many_connections_are_open),
+        served_test(test_writes_beyond_those_that_wait_already_are_503),
+        served_test(test_what_may_block_is_put_off),
+        served_test(test_admin_routes_are_served_where_they_belong),
         served_test(test_a_starting_worker_answers_health_and_404),
         served_test(test_a_worker_that_has_not_read_its_topics_shows_no_empty_list),
         served_test(test_health_follows_the_phase),

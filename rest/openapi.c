@@ -257,6 +257,20 @@ static void add_route(cJSON *paths, const struct route *route)
     add_errors(responses, route);
 }
 
+/* Users are known by name and password, where the worker has a list of users at all. */
+static void add_security(cJSON *document, cJSON *components)
+{
+    cJSON *schemes = cJSON_AddObjectToObject(components, "securitySchemes");
+    cJSON *basic = cJSON_AddObjectToObject(schemes, "basic");
+    (void)cJSON_AddStringToObject(basic, "type", "http");
+    (void)cJSON_AddStringToObject(basic, "scheme", "basic");
+    cJSON *either = cJSON_AddArrayToObject(document, "security");
+    (void)cJSON_AddItemToArray(either, cJSON_CreateObject());
+    cJSON *needed = cJSON_CreateObject();
+    (void)cJSON_AddArrayToObject(needed, "basic");
+    (void)cJSON_AddItemToArray(either, needed);
+}
+
 cJSON *openapi_document(void)
 {
     cJSON *document = cJSON_CreateObject();
@@ -279,6 +293,7 @@ cJSON *openapi_document(void)
     }
     cJSON *components = cJSON_AddObjectToObject(document, "components");
     (void)cJSON_AddItemToObject(components, "schemas", schema_components());
+    add_security(document, components);
     return document;
 }
 

@@ -18,6 +18,7 @@ from lab.proc import raise_on_signals, watch
 
 GROUP = "quickstart"
 CONNECTOR = "demo"
+WAY_BACK = "back"
 TOPIC = "mqtt"
 ROOMS = ("kitchen", "cellar", "attic", "garden")
 SHOWN = 5
@@ -68,8 +69,9 @@ class Demo:
             worker.wait_serving()
         self.say("ready: " + ", ".join(worker.url for worker in self.workers))
 
-    def create_connector(self):
-        config = {
+    def create_connectors(self):
+        """From MQTT to Kafka, and back to MQTT under other topics."""
+        source = {
             "connector.class": "MqttSource",
             "tasks.max": str(max(2, self.options.workers)),
             "mqtt.server.uri": self.mosquitto.uri,
@@ -77,12 +79,24 @@ class Demo:
             "mqtt.qos": "1",
             "kafka.topic": TOPIC,
         }
+        sink = {
+            "connector.class": "MqttSink",
+            "tasks.max": "2",
+            "mqtt.server.uri": self.mosquitto.uri,
+            "topics": TOPIC,
+            "mqtt.topic": "mirror/{key}",
+            "mqtt.retained.enabled": "false",
+        }
+        self._create(CONNECTOR, source)
+        self._create(WAY_BACK, sink)
+
+    def _create(self, name, config):
         url = f"{self.workers[0].url}/connectors"
-        self.say(f"POST {url} {json.dumps({'name': CONNECTOR, 'config': config}, indent=2)}")
+        self.say(f"POST {url} {json.dumps({'name': name, 'config': config}, indent=2)}")
         answers = []
 
         def created():
-            answers.append(request("POST", url, {"name": CONNECTOR, "config": config}))
+            answers.append(request("POST", url, {"name": name, "config": config}))
             # As long as the workers agree on a leader, Connect clients are told to come back.
             return answers[-1].status not in (409, 503)
 
@@ -95,18 +109,18 @@ class Demo:
         if answers[-1].status != 201:
             raise LabError(f"POST {url} was answered {answers[-1].status}: {answers[-1].body}")
         tasks = wait_until(
-            self._running_tasks,
+            lambda: self._running_tasks(name),
             30,
-            lambda: f"all tasks to run; last status {self._status()}\n{self.lab.tails()}",
+            lambda: f"all tasks to run; last status {self._status(name)}\n{self.lab.tails()}",
         )
         for task in tasks:
-            self.say(f"task {task['id']} is {task['state']} on {task['worker_id']}")
+            self.say(f"task {task['id']} of {name} is {task['state']} on {task['worker_id']}")
 
-    def _status(self):
-        return request("GET", f"{self.workers[0].url}/connectors/{CONNECTOR}/status").body
+    def _status(self, name):
+        return request("GET", f"{self.workers[0].url}/connectors/{name}/status").body
 
-    def _running_tasks(self):
-        status = self._status()
+    def _running_tasks(self, name):
+        status = self._status(name)
         tasks = status.get("tasks", []) if isinstance(status, dict) else []
         return tasks if tasks and all(task["state"] == "RUNNING" for task in tasks) else None
 
@@ -119,6 +133,7 @@ class Demo:
             for room in ROOMS
         }
         total = sum(map(len, readings.values()))
+        collect = self._collector()
         self.say(
             f"publishing {total} messages, QoS 1, to sensors/<room>/temperature with mosquitto_pub"
         )
@@ -142,6 +157,33 @@ class Demo:
                 f"          {TOPIC}-{record.partition}@{record.offset}  {record.key.decode()}  "
                 f"{record.value.decode()}"
             )
+        self._prove_way_back(readings, total, collect)
+
+    def _collector(self):
+        """The command line of a subscriber whose session collects messages from now on."""
+        argv = ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.mosquitto.port), "-q", "1"]
+        argv += ["-i", "quickstart-collector", "-c", "-x", "3600", "-t", "mirror/#"]
+        subprocess.run([*argv, "-E"], check=True, capture_output=True)
+        return argv
+
+    def _prove_way_back(self, readings, total, collect):
+        """What went from MQTT to Kafka comes back to MQTT."""
+        done = subprocess.run(
+            [*collect, "-C", str(total), "-W", "30", "-F", "%t %p"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seen = set(done.stdout.splitlines())
+        lost = {
+            f"mirror/sensors/{room}/temperature {text}"
+            for room, texts in readings.items()
+            for text in texts
+        } - seen
+        if lost:
+            raise LabError(f"{len(lost)} of {total} messages did not come back, as {sorted(lost)[0]}")
+        self.say(f"all {total} messages came back from Kafka to MQTT, as:")
+        print(f"          {sorted(seen)[0]}")
 
     def explain(self):
         url = self.workers[0].url
@@ -161,6 +203,8 @@ Publish:
   mosquitto_pub -h 127.0.0.1 -p {self.mosquitto.port} -q 1 -t sensors/hall/temperature -m 21.5
 See it arrive:
   kcat -C -b {self.kafka.address} -t {TOPIC} -o end -q -f '%k  %s\\n'
+See it come back:
+  mosquitto_sub -h 127.0.0.1 -p {self.mosquitto.port} -v -t 'mirror/#'
 Start one more worker, in another terminal:
   {self.options.program} {another.config_file}
 Kill one and watch its tasks move:
@@ -182,7 +226,7 @@ def run(lab, options):
     demo = Demo(lab, options)
     demo.start_brokers()
     demo.start_workers()
-    demo.create_connector()
+    demo.create_connectors()
     demo.prove()
     if not options.once:
         demo.explain()

@@ -132,7 +132,16 @@ def test_record_has_topic_payload_headers_and_time(bridge):
     assert headers["mqtt.qos"] == b"1"
     assert headers["mqtt.retained"] == b"false"
     assert headers["mqtt.duplicate"] == b"false"
-    assert len(record.headers) == 4
+    # Where it has been, for loop protection.
+    assert len(headers["sluice.via"]) == 16
+    assert len(record.headers) == 5
+
+
+def test_without_loop_protection_nothing_is_added(bridge):
+    one = bridge().run(mqtt_loop_protection="false")
+    one.publish(["hello"])
+    (record,) = one.wait_payloads(["hello"])
+    assert [name for name, _ in record.headers if not name.startswith("mqtt.")] == []
 
 
 def test_empty_payload_is_an_empty_value(bridge):

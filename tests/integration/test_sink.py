@@ -158,8 +158,7 @@ def test_offsets_are_committed_up_to_what_the_broker_acknowledged(sink):
     one.kafka.produce(one.topic, pairs(1000, keys=50))
     one.wait_metric("sluice_records_out_total", 1000)
     one.wait_committed(1000)
-    group = one.kafka.group(one.consumers)
-    assert group, "no consumer group"
+    assert len(one.kafka.group(one.consumers)["members"]) == 2
 
 
 def test_it_goes_on_where_it_stopped(sink):
@@ -219,3 +218,289 @@ def test_transforms_and_predicates_work_on_records_from_kafka(sink):
     ]
     one.wait_committed(3)
     assert one.metric("sluice_records_filtered_total") == 1
+
+
+def test_properties_come_from_headers_and_settings(sink):
+    one = sink().run(mqtt_content_type="text/plain", mqtt_message_expiry_seconds="600")
+    inbox = one.inbox(one.topic)
+    headers = ["site=north", "mqtt.response.topic=answers", "mqtt.correlation.data=c1"]
+    one.kafka.produce(one.topic, [("k", "v")], headers=headers)
+    (message,) = inbox.take(1)
+    properties = message["properties"]
+    assert properties["content-type"] == "text/plain"
+    assert properties["response-topic"] == "answers"
+    assert properties["correlation-data"] == "c1"
+    assert 0 < properties["message-expiry-interval"] <= 600
+    users = properties["user-properties"]
+    assert users["site"] == "north"
+    assert len(users["sluice-via"]) == 16
+    assert not [name for name in users if name.startswith("mqtt.")]
+
+
+@pytest.mark.parametrize("qos", [0, 2])
+def test_other_qualities_of_service(sink, qos):
+    one = sink().run(mqtt_qos=qos)
+    inbox = one.inbox(one.topic, qos=2)
+    one.kafka.produce(one.topic, pairs(50))
+    one.wait_metric("sluice_records_out_total", 50)
+    one.wait_committed(50)
+    # The broker queues QoS 0 for sessions that are away only when told to.
+    if qos == 2:
+        messages = inbox.take(50)
+        assert {message["qos"] for message in messages} == {2}
+        assert [message["payload"] for message in messages] == [f"m{n}" for n in range(50)]
+
+
+def test_mqtt_311(sink):
+    one = sink().run(mqtt_protocol_version="3.1.1")
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(20))
+    assert inbox.payloads(20) == [f"m{n}" for n in range(20)]
+
+
+def test_a_tombstone_clears_a_retained_message(sink):
+    one = sink().run(mqtt_retained_enabled="true")
+    one.kafka.produce(one.topic, [("k", "kept")])
+    one.wait_metric("sluice_records_out_total", 1)
+    assert one.mosquitto.receive(one.topic, 1) == [(one.topic, "kept")]
+    one.kafka.produce(one.topic, [("k", "")])
+    one.wait_metric("sluice_records_out_total", 2)
+    one.mosquitto.publish(f"{one.topic}/end", ["end"], retain=True)
+    assert one.mosquitto.receive(f"{one.topic}/#", 1) == [(f"{one.topic}/end", "end")]
+
+
+# --- records that cannot be published
+
+
+def test_a_bad_record_fails_the_task_and_is_not_committed(sink):
+    one = sink().run(mqtt_topic="x/{key}")
+    one.kafka.produce(one.topic, [("good", "1"), ("bad#", "2"), ("good", "3")])
+    trace = one.wait_failed()
+    assert "wildcard" in trace and f"topic {one.topic}, partition 0, offset 1" in trace
+    one.wait_committed(1)
+
+
+def test_bad_records_go_to_the_dead_letter_queue(sink):
+    one = sink()
+    letters = f"{one.topic}-dlq"
+    one.run(
+        mqtt_topic="x/{key}",
+        errors_tolerance="all",
+        **{
+            "errors.deadletterqueue.topic.name": letters,
+            "errors.deadletterqueue.topic.replication.factor": "1",
+            "errors.deadletterqueue.context.headers.enable": "true",
+        },
+    )
+    one.kafka.produce(one.topic, [("good", "1"), ("bad#", "2"), ("good", "3")], headers=["own=x"])
+    one.wait_committed(3)
+    (letter,) = one.kafka.read(letters)
+    assert (letter.key, letter.value) == (b"bad#", b"2")
+    headers = dict(letter.headers)
+    assert headers["own"] == b"x"
+    found = {
+        name.removeprefix("__connect.errors."): value.decode()
+        for name, value in letter.headers
+        if name.startswith("__connect.errors.")
+    }
+    assert found["topic"] == one.topic
+    assert (found["partition"], found["offset"]) == ("0", "1")
+    assert found["connector.name"] == one.name
+    assert found["task.id"] == "0"
+    assert found["stage"] == "TASK_PUT"
+    assert found["class.name"] == "sluice.MqttSink"
+    assert found["exception.class.name"] == "org.apache.kafka.connect.errors.DataException"
+    assert "wildcard" in found["exception.message"]
+    assert found["exception.stacktrace"]
+    assert one.metric("sluice_dlq_records_total") == 1
+    assert one.metric("sluice_records_out_total") == 2
+
+
+def test_tolerated_records_are_skipped_and_counted(sink):
+    one = sink().run(mqtt_topic="x/{key}", errors_tolerance="all")
+    one.kafka.produce(one.topic, [("bad#", "1"), ("good", "2"), ("bad+", "3")])
+    one.wait_committed(3)
+    assert one.metric("sluice_records_dropped_total") == 2
+
+
+def test_what_the_broker_refuses_follows_the_tolerance(sink, fresh_mosquitto):
+    mosquitto = fresh_mosquitto(users={"u": "p"}, acl="user u\ntopic readwrite ok/#\n")
+    one = sink(mosquitto).run(
+        mqtt_topic="{key}", mqtt_username="u", mqtt_password="p", errors_tolerance="all"
+    )
+    one.kafka.produce(one.topic, [("ok/a", "1"), ("forbidden/a", "2"), ("ok/b", "3")])
+    one.wait_committed(3)
+    assert one.metric("sluice_mqtt_refused_total") == 1
+    assert one.metric("sluice_records_dropped_total") == 1
+    assert one.metric("sluice_records_out_total") == 2
+
+
+def test_a_packet_larger_than_the_broker_takes_follows_the_tolerance(sink, fresh_mosquitto):
+    mosquitto = fresh_mosquitto(settings={"max_packet_size": 2000})
+    one = sink(mosquitto).run(errors_tolerance="all")
+    one.kafka.produce(one.topic, [("k", "small"), ("k", "x" * 3000), ("k", "small")])
+    one.wait_committed(3)
+    assert one.metric("sluice_records_out_total") == 2
+    assert one.metric("sluice_mqtt_reconnects_total") == 0
+
+
+# --- brokers, topics and groups that come and go
+
+
+def test_the_broker_comes_later(sink, fresh_mosquitto):
+    mosquitto = fresh_mosquitto()
+    one = sink(mosquitto).run()
+    inbox = one.inbox(one.topic)
+    mosquitto.stop()
+    one.kafka.produce(one.topic, pairs(500))
+    wait_until(lambda: one.metric("sluice_records_in_total") == 500, 20, "the records to be read")
+    assert one.committed() == {0: -1}
+    mosquitto.start()
+    assert inbox.payloads(500) == [f"m{n}" for n in range(500)]
+    one.wait_committed(500)
+
+
+def test_a_frozen_broker_bounds_what_is_taken(sink, fresh_mosquitto):
+    mosquitto = fresh_mosquitto()
+    one = sink(mosquitto).run(mqtt_publish_buffer_bytes="65536", mqtt_publish_timeout_ms="0")
+    inbox = one.inbox(one.topic)
+    wait_until(lambda: one.metric("sluice_mqtt_connected") == 1, 20, "the connection")
+    mosquitto.freeze()
+    one.kafka.produce(one.topic, [("k", f"{n:05d}" + "x" * 1000) for n in range(2000)])
+    wait_until(lambda: one.metric("sluice_buffered_bytes") > 0, 20, "records to be taken")
+    taken = one.metric("sluice_records_in_total")
+    assert taken < 500
+    assert len(one.kafka.group(one.consumers)["members"]) == 1
+    mosquitto.thaw()
+    assert [text[:5] for text in inbox.payloads(2000)] == [f"{n:05d}" for n in range(2000)]
+
+
+def test_topics_of_a_regular_expression_also_later_ones(sink):
+    one = sink()
+    stem = one.topic
+    one.kafka.create_topic(f"{stem}-1")
+    one.put(topics=None, topics_regex=stem + r"-\d+", **{
+        "consumer.override.topic.metadata.refresh.interval.ms": "500"})
+    one.wait_running(one.name, 1)
+    inbox = one.inbox(f"{stem}-2")
+    one.kafka.create_topic(f"{stem}-x")
+    one.kafka.create_topic(f"{stem}-2")
+    one.kafka.produce(f"{stem}-2", [("k", "later")])
+    assert inbox.payloads(1) == ["later"]
+    assert one.kafka.committed(one.consumers, f"{stem}-x") == {0: -1}
+
+
+def test_an_unknown_topic_is_waited_for(sink):
+    one = sink()
+    one.put(**{"consumer.override.topic.metadata.refresh.interval.ms": "500"})
+    one.wait_running(one.name, 1)
+    inbox = one.inbox(one.topic)
+    one.kafka.create_topic(one.topic)
+    one.kafka.produce(one.topic, pairs(3))
+    assert inbox.payloads(3) == ["m0", "m1", "m2"]
+
+
+def test_a_topic_that_is_deleted_and_made_again(sink):
+    one = sink().run(**{"consumer.override.topic.metadata.refresh.interval.ms": "500"})
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    one.kafka.delete_topic(one.topic)
+    wait_until(lambda: one.topic not in one.kafka.topics(), 20, "the topic to go")
+    one.kafka.create_topic(one.topic)
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    assert inbox.payloads(10)[5:] == [f"n{n}" for n in range(5)]
+    assert one.states(one.name)[0][0] == "RUNNING"
+
+
+def test_pause_holds_messages_back_and_keeps_the_group(sink):
+    one = sink().run()
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    one.act("pause")
+    wait_until(lambda: one.states(one.name)[0][0] == "PAUSED", 20, "the pause")
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    assert len(one.kafka.group(one.consumers)["members"]) == 1
+    assert one.metric("sluice_records_in_total") == 5
+    one.act("resume")
+    assert inbox.payloads(10)[5:] == [f"n{n}" for n in range(5)]
+
+
+def test_more_tasks_share_the_partitions_and_nothing_is_published_twice(sink):
+    one = sink().run(partitions=6, tasks_max=1)
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(300, keys=30))
+    one.wait_metric("sluice_records_out_total", 300)
+    one.put(tasks_max=3)
+    one.wait_running(one.name, 3)
+    one.kafka.produce(one.topic, pairs(300, keys=30, stem="n"))
+    one.wait_committed(600)
+    found = inbox.payloads(600)
+    assert sorted(found) == sorted([f"m{n}" for n in range(300)] + [f"n{n}" for n in range(300)])
+
+
+# --- both ways
+
+
+def test_a_bridge_both_ways_between_the_same_topics_does_not_echo(sink):
+    """What comes from MQTT is written to Kafka once and not sent back; what comes from Kafka likewise."""
+    one = sink()
+    both = f"both/{one.name}"
+    source = f"{one.name}-source"
+    one.run(mqtt_topic=both)
+    answer = one.rest.put(
+        f"/connectors/{source}/config",
+        one.source_config(tasks_max=1, mqtt_topics=both, kafka_topic=one.topic),
+    )
+    assert answer.status == 201, answer
+    one.wait_running(source, 1)
+    inbox = one.inbox(both)
+    wait_until(lambda: one.metric("sluice_mqtt_connected") == 1, 20, "the sink's connection")
+    one.kafka.produce(one.topic, [("k", "from kafka")])
+    one.wait_metric("sluice_records_out_total", 1)
+    one.mosquitto.publish(both, ["from mqtt"])
+    one.wait_metric("sluice_loop_records_total", 1)
+    one.wait_committed(2)
+    assert inbox.payloads(2) == ["from kafka", "from mqtt"]
+    values = sorted(record.value for record in one.kafka.read(one.topic))
+    assert values == [b"from kafka", b"from mqtt"]
+    one.rest.delete(f"/connectors/{source}")
+
+
+def test_from_mqtt_to_kafka_and_to_another_mqtt_topic(sink):
+    one = sink()
+    source = f"{one.name}-source"
+    prefix = f"round/{one.name}"
+    one.run(mqtt_topic=prefix + "/out")
+    answer = one.rest.put(
+        f"/connectors/{source}/config",
+        one.source_config(tasks_max=1, mqtt_topics=f"{prefix}/in", kafka_topic=one.topic),
+    )
+    assert answer.status == 201, answer
+    one.wait_running(source, 1)
+    label = f'connector="{source}"'
+    wait_until(
+        lambda: any(
+            value == 1
+            for key, value in one.rest.metrics().items()
+            if key.startswith("sluice_mqtt_connected{") and label in key
+        ),
+        20,
+        "the source's connection",
+    )
+    inbox = one.inbox(f"{prefix}/out")
+    one.mosquitto.publish(f"{prefix}/in", ["around"])
+    assert inbox.payloads(1) == ["around"]
+    one.rest.delete(f"/connectors/{source}")
+
+
+def test_connects_metrics_of_a_sink(sink):
+    one = sink().run(partitions=2)
+    one.kafka.produce(one.topic, pairs(10, keys=5))
+    one.wait_metric("kafka_connect_sink_task_sink_record_read_total", 10)
+    one.wait_metric("kafka_connect_sink_task_sink_record_send_total", 10)
+    one.wait_metric("kafka_connect_sink_task_partition_count", 2)
+    one.wait_metric("kafka_connect_sink_task_offset_commit_completion_total", 1)
+    one.wait_metric("kafka_connect_sink_task_offset_commit_seq_no", 1)
+    assert one.metric("kafka_connect_sink_task_sink_record_lag_max") == 0

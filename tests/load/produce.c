@@ -31,6 +31,7 @@ struct produce {
     const char *linger;
     const char *faults_text;
     bool bare;
+    uint64_t rate; /* messages per second; 0: as fast as it goes */
     struct fault faults[MAX_FAULTS];
     size_t n_faults;
     rd_kafka_t *rk;
@@ -193,9 +194,19 @@ static void send_message(struct produce *p, uint64_t publisher, uint64_t n)
     }
 }
 
+/* Serves reports until the next message is due. */
+static void keep_rate(struct produce *p, uint64_t start_us, uint64_t n_sent)
+{
+    uint64_t due_us = start_us + n_sent * 1000000U / p->rate;
+    for (uint64_t now = mono_us(); now < due_us; now = mono_us()) {
+        (void)rd_kafka_poll(p->rk, (int)((due_us - now) / 1000U) + 1);
+    }
+}
+
 /* The publishers take turns, one message each. */
 static void send_all(struct produce *p)
 {
+    uint64_t start_us = mono_us();
     uint64_t longest = plan_share(&p->plan, 0);
     for (uint64_t at = 0; at < longest * p->plan.publishers; at++) {
         uint64_t publisher = at % p->plan.publishers;
@@ -205,6 +216,9 @@ static void send_all(struct produce *p)
         }
         if (publisher == 0) {
             (void)rd_kafka_poll(p->rk, 0);
+        }
+        if (p->rate > 0) {
+            keep_rate(p, start_us, at);
         }
     }
 }
@@ -259,6 +273,8 @@ int command_produce(int argc, char **argv)
         { "--topic", OPTION_STRING, &p.topic, 0, 0, true, "Kafka topic to write" },
         PLAN_ROWS(p.plan),
         { "--linger-ms", OPTION_STRING, &p.linger, 0, 0, false, "linger.ms of the producer" },
+        { "--rate", OPTION_NUMBER, &p.rate, 0, 10000000, false,
+          "messages per second, 0: as fast as it goes" },
         { "--bare", OPTION_FLAG, &p.bare, 0, 0, false, "no keys and headers, only values" },
         { "--fault", OPTION_STRING, &p.faults_text, 0, 0, false,
           "kind:number,...: lose, duplicate, swap (with the next of its stream), corrupt, key, "

@@ -21,7 +21,8 @@ enum metric_kind {
 };
 enum metric_scope_kind {
     WORKER,
-    TASK
+    TASK,
+    SINK /* rows only: of tasks that have used one of these rows */
 };
 
 #define MAX_LABEL_VALUES 8
@@ -62,6 +63,7 @@ struct metric_scope {
     char *connector; /* of a task's scope */
     int task;
     unsigned n_refs; /* guarded by registry.lock */
+    atomic_bool sink;
     union cell cells[METRIC_N][MAX_LABEL_VALUES];
 };
 
@@ -164,7 +166,11 @@ void metrics_task_drop(struct metric_scope *scope)
 
 static union cell *cell_of(struct metric_scope *scope, enum metric_id id, unsigned index)
 {
-    ASSERT(id < METRIC_N && rows[id].scope == scope->kind && index < registry.n_values[id]);
+    ASSERT(id < METRIC_N && index < registry.n_values[id]);
+    ASSERT((rows[id].scope == WORKER) == (scope->kind == WORKER));
+    if (rows[id].scope == SINK && !atomic_load_explicit(&scope->sink, memory_order_relaxed)) {
+        atomic_store_explicit(&scope->sink, true, memory_order_relaxed);
+    }
     return &scope->cells[id][index];
 }
 
@@ -343,7 +349,10 @@ void metrics_render(struct buf *buf)
             continue;
         }
         LIST_FOREACH(&registry.tasks, node) {
-            render_scope(buf, id, CONTAINER_OF(node, struct metric_scope, link));
+            const struct metric_scope *task = CONTAINER_OF(node, struct metric_scope, link);
+            if (row->scope == TASK || atomic_load(&task->sink)) {
+                render_scope(buf, id, task);
+            }
         }
     }
     lock_drop(&registry.lock);
@@ -356,7 +365,7 @@ void metrics_reference(struct buf *buf)
     for (unsigned id = 0; id < METRIC_N; id++) {
         const struct metric_row *row = &rows[id];
         buf_printf(buf, "| `%s` | %s | %s%s%s | %s |\n", row->name, kind_name(row->kind),
-                   row->scope == TASK ? "connector, task" : "",
-                   row->scope == TASK && row->label[0] ? ", " : "", row->label, row->help);
+                   row->scope != WORKER ? "connector, task" : "",
+                   row->scope != WORKER && row->label[0] ? ", " : "", row->label, row->help);
     }
 }

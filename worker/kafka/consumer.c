@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A consumer on two queues: librdkafka's own for everything that concerns the group, and one for
- * records, to which the queue of every assigned partition is forwarded. So the group is served
- * while records wait, and the limit on queued bytes holds for all partitions together. Both
- * queues write the same eventfd. See consumer.h.
- */
+/* A consumer on two queues that write one eventfd: librdkafka's own for what concerns the group,
+ * and one for records, to which every assigned partition's queue is forwarded. See README.md. */
 #include "worker/kafka/consumer.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
+#include "worker/kafka/join_state.h"
 #include "worker/kafka/rdkafka_util.h"
+#include "worker/kafka/topic_search.h"
 
 /* Warnings about one topic are written this often at most. */
 #define LOG_EVERY_MS 30000
@@ -35,11 +35,39 @@ struct kafka_consumer {
     struct assigned **assigned;
     size_t n_assigned;
     struct assigned *last;                     /* of the last record */
+    struct topic_search *search;               /* NULL: the topics are named */
     rd_kafka_topic_partition_list_t *revoking; /* waits for kafka_consumer_release */
     bool paused;
     bool closing;
+    atomic_bool joining; /* librdkafka's thread -> owner: a commit would be refused */
     struct log_limit error_limit;
 };
+
+/* ---- what the group is doing ---- */
+
+/* A commit that is sent behind a JoinGroup is answered when the group has a new generation, and so
+ * refused, and librdkafka then counts the whole assignment as lost. */
+static void note_join_state(struct kafka_consumer *consumer, const char *line)
+{
+    bool joins = join_state_joins(line);
+    if (atomic_exchange(&consumer->joining, joins) && !joins) {
+        uint64_t one = 1;
+        (void)!write(consumer->event_fd, &one, sizeof(one));
+    }
+}
+
+static void on_log(const rd_kafka_t *client, int level, const char *kind, const char *text)
+{
+    if (strcmp(kind, JOIN_STATE_KIND) == 0) {
+        note_join_state(rd_kafka_opaque(client), text);
+    }
+    rdk_log(client, level, kind, text);
+}
+
+bool kafka_consumer_may_commit(const struct kafka_consumer *consumer)
+{
+    return !atomic_load(&consumer->joining);
+}
 
 /* ---- the partitions ---- */
 
@@ -300,8 +328,38 @@ static void take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
     rd_kafka_event_destroy(event);
 }
 
+static enum err subscribe(const struct kafka_consumer *consumer, const struct config_list *topics,
+                          struct error *reterr)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)topics->n_items);
+    for (size_t i = 0; i < topics->n_items; i++) {
+        (void)rd_kafka_topic_partition_list_add(list, topics->items[i], RD_KAFKA_PARTITION_UA);
+    }
+    rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_subscribe(consumer->client, list)
+                                             : rd_kafka_unsubscribe(consumer->client);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? error_set(reterr, ERR_INVALID, "cannot subscribe: %s", rd_kafka_err2str(code))
+                : ERR_OK;
+}
+
+static void follow_search(struct kafka_consumer *consumer)
+{
+    struct config_list topics;
+    struct error error = { ERR_OK, "" };
+    if (!consumer->search || !topic_search_take(consumer->search, &topics)) {
+        return;
+    }
+    log_info(NULL, "CONSUMER-TOPICS", "client=%s topics=%zu", rd_kafka_name(consumer->client),
+             topics.n_items);
+    if (subscribe(consumer, &topics, &error) != ERR_OK) {
+        consumer->handlers.on_error(consumer->handlers.arg, error.code, error.text);
+    }
+    config_list_fini(&topics);
+}
+
 void kafka_consumer_serve(struct kafka_consumer *consumer)
 {
+    follow_search(consumer);
     rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 0);
     while (event) {
         take_event(consumer, event);
@@ -351,30 +409,6 @@ size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched
         }
     }
     return n_taken;
-}
-
-size_t kafka_fetched_headers(const struct kafka_fetched *fetched, struct record_header *ret_headers,
-                             size_t max)
-{
-    rd_kafka_headers_t *headers = NULL;
-    if (rd_kafka_message_headers(fetched->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return 0;
-    }
-    size_t n = rd_kafka_header_cnt(headers);
-    for (size_t i = 0; i < n && i < max; i++) {
-        const void *value = NULL;
-        size_t length = 0;
-        (void)rd_kafka_header_get_all(headers, i, &ret_headers[i].name, &value, &length);
-        ret_headers[i].value = (struct record_bytes){ value, length };
-    }
-    return n;
-}
-
-void kafka_fetched_free(struct kafka_fetched *fetched)
-{
-    if (fetched->handle) {
-        rd_kafka_message_destroy(TAKE(fetched->handle));
-    }
 }
 
 enum err kafka_consumer_commit(struct kafka_consumer *consumer,
@@ -446,7 +480,7 @@ static void set_default(struct kvs *props, const char *key, const char *value)
 
 /* Small queues: what waits here is memory, and Kafka has it safe. */
 static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka_conf_t **ret_conf,
-                          uint64_t *ret_poll_every_ms, struct error *reterr)
+                          uint64_t *ret_poll_every_ms, int *ret_interval_ms, struct error *reterr)
 {
     CLEANUP(kvs_fini) struct kvs props;
     kvs_init(&props);
@@ -457,12 +491,17 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
         kvs_set(&props, "client.id", options->client_id);
     }
     set_default(&props, "partition.assignment.strategy", "cooperative-sticky");
-    set_default(&props, "queued.max.messages.kbytes", "16384");
+    set_default(&props, "queued.max.messages.kbytes", "4096");
     set_default(&props, "topic.metadata.refresh.interval.ms", "10000");
     set_default(&props, "fetch.error.backoff.ms", "100");
     set_default(&props, "max.poll.interval.ms", "300000");
+    set_default(&props, "debug", "cgrp");
     kvs_set(&props, "enable.auto.commit", "false");
     kvs_set(&props, "enable.auto.offset.store", "false");
+    *ret_interval_ms = (int)strtol(kvs_get(&props, "topic.metadata.refresh.interval.ms"), NULL, 10);
+    if (*ret_interval_ms <= 0) {
+        *ret_interval_ms = INT_MAX;
+    }
     *ret_poll_every_ms = strtoull(kvs_get(&props, "max.poll.interval.ms"), NULL, 10) / 4;
     enum err err = rdk_conf_new(&props, ret_conf, reterr);
     if (err == ERR_OK) {
@@ -472,26 +511,9 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     return err;
 }
 
-static enum err subscribe(const struct kafka_consumer *consumer,
-                          const struct kafka_consumer_options *options, struct error *reterr)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    if (options->pattern) {
-        CLEANUP(free_charp) char *pattern = xasprintf("^(%s)$", options->pattern);
-        (void)rd_kafka_topic_partition_list_add(list, pattern, RD_KAFKA_PARTITION_UA);
-    }
-    for (size_t i = 0; !options->pattern && i < options->topics->n_items; i++) {
-        (void)rd_kafka_topic_partition_list_add(list, options->topics->items[i],
-                                                RD_KAFKA_PARTITION_UA);
-    }
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code ? error_set(reterr, ERR_INVALID, "cannot subscribe: %s", rd_kafka_err2str(code))
-                : ERR_OK;
-}
-
 static void free_all(struct kafka_consumer *consumer)
 {
+    topic_search_stop(consumer->search);
     if (consumer->revoking) {
         rd_kafka_topic_partition_list_destroy(consumer->revoking);
     }
@@ -524,18 +546,25 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
     consumer->handlers = *handlers;
     consumer->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rd_kafka_conf_t *conf = NULL;
+    int interval_ms = 0;
     enum err err = consumer->event_fd >= 0
                        ? ERR_OK
                        : error_set(reterr, ERR_IO, "eventfd: %s", strerror(errno));
-    err = err ? err : make_conf(options, &conf, &consumer->poll_every_ms, reterr);
-    err = err ? err : rdk_client_new(RD_KAFKA_CONSUMER, conf, &consumer->client, reterr);
+    err = err ? err : make_conf(options, &conf, &consumer->poll_every_ms, &interval_ms, reterr);
+    if (err == ERR_OK) {
+        rd_kafka_conf_set_opaque(conf, consumer);
+        rd_kafka_conf_set_log_cb(conf, on_log);
+        err = rdk_client_new(RD_KAFKA_CONSUMER, conf, &consumer->client, reterr);
+    }
     if (err == ERR_OK) {
         (void)rd_kafka_poll_set_consumer(consumer->client);
         consumer->events = rd_kafka_queue_get_consumer(consumer->client);
         consumer->records = rd_kafka_queue_new(consumer->client);
         rd_kafka_queue_io_event_enable(consumer->events, consumer->event_fd, &one, sizeof(one));
         rd_kafka_queue_io_event_enable(consumer->records, consumer->event_fd, &one, sizeof(one));
-        err = subscribe(consumer, options, reterr);
+        err = options->pattern ? topic_search_start(consumer->client, options->pattern, interval_ms,
+                                                    consumer->event_fd, &consumer->search, reterr)
+                               : subscribe(consumer, options->topics, reterr);
     }
     if (err != ERR_OK) {
         free_all(consumer);
@@ -552,6 +581,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     }
     uint64_t deadline_ms = clock_mono_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
     consumer->closing = true;
+    topic_search_stop(TAKE(consumer->search));
     kafka_consumer_release(consumer);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
     report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));

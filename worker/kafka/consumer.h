@@ -14,26 +14,9 @@
 #include "worker/base/config_def.h"
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
-#include "worker/record.h"
+#include "worker/kafka/fetched.h"
 
 struct kafka_consumer;
-
-/* A partition that this member reads; the consumer's, from on_assigned until it is released. */
-struct kafka_partition {
-    const char *topic;
-    int32_t number;
-    void *owner; /* the user's */
-};
-
-/* A record as it was fetched; its bytes stay until kafka_fetched_free. */
-struct kafka_fetched {
-    struct kafka_partition *partition;
-    int64_t offset;
-    int64_t timestamp_ms;
-    struct record_bytes key;
-    struct record_bytes value;
-    void *handle;
-};
 
 /* Where a partition is to go on: the offset behind the last record that is done. */
 struct kafka_position {
@@ -60,7 +43,7 @@ struct kafka_consumer_options {
     const char *group_id;             /* unless the properties name one */
     const char *client_id;            /* unless the properties name one */
     const struct config_list *topics; /* names */
-    const char *pattern;              /* instead of topics: a regular expression, or NULL */
+    const char *pattern;              /* instead of topics: a regular expression of Java */
 };
 
 /* kafka_consumer_open joins the group. Errors: ERR_INVALID. */
@@ -85,11 +68,9 @@ void kafka_consumer_serve(struct kafka_consumer *consumer);
 #define KAFKA_TAKE_MAX 256
 size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched *ret_fetched,
                            size_t max, bool *ret_more);
-/* kafka_fetched_headers fills in up to `max` headers and returns how many the record has. */
-size_t kafka_fetched_headers(const struct kafka_fetched *fetched, struct record_header *ret_headers,
-                             size_t max);
-void kafka_fetched_free(struct kafka_fetched *fetched);
-
+/* kafka_consumer_may_commit tells whether a commit would be taken: not while this member joins the
+ * group again, where a refused commit costs the assignment. The descriptor comes up when it may. */
+bool kafka_consumer_may_commit(const struct kafka_consumer *consumer);
 /* kafka_consumer_commit commits positions; on_committed follows. ERR_UNAVAILABLE: not now. */
 enum err kafka_consumer_commit(struct kafka_consumer *consumer,
                                const struct kafka_position *positions, size_t n_positions,

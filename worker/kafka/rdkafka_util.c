@@ -63,7 +63,7 @@ static void write_limited(enum log_level level, const char *event, const rd_kafk
               client ? rd_kafka_name(client) : "-", kind, plain, repeats);
 }
 
-static void on_log(const rd_kafka_t *client, int level, const char *kind, const char *text)
+void rdk_log(const rd_kafka_t *client, int level, const char *kind, const char *text)
 {
     write_limited(level_of(level), "KAFKA-CLIENT", client, kind, text);
 }
@@ -97,7 +97,7 @@ void rdk_conf_set_int(rd_kafka_conf_t *conf, const char *key, long long value)
 enum err rdk_conf_new(const struct kvs *props, rd_kafka_conf_t **ret_conf, struct error *reterr)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_log_cb(conf, rdk_log);
     for (size_t i = 0; i < props->n_items; i++) {
         const struct kv *kv = &props->items[i];
         char text[512];

@@ -29,6 +29,8 @@ enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t 
 enum err rdk_err(rd_kafka_resp_err_t code);
 /* rdk_error_take sets reterr from an error object, destroys it and returns its code mapped. */
 enum err rdk_error_take(rd_kafka_error_t *error, struct error *reterr);
+/* rdk_log writes a line of librdkafka's to our log; a client's log callback. Thread: any. */
+void rdk_log(const rd_kafka_t *client, int level, const char *kind, const char *text);
 /* rdk_report logs an error event of a client, limited to one line per kind and some seconds. */
 void rdk_report(const rd_kafka_t *client, rd_kafka_resp_err_t code, const char *reason);
 /* rdk_topic returns the handle of a topic, made at the first call and kept in topics (name ->

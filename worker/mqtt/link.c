@@ -65,12 +65,29 @@ static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flag
     seam_enter(seam);
 }
 
+/* Two texts of each user property are copied to be looked at, so only where there are any. */
+static void read_trail(const mosquitto_property *properties, struct trail *ret_trail)
+{
+    bool skip = false;
+    char *name = NULL;
+    char *value = NULL;
+    const mosquitto_property *at = properties;
+    while ((at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value,
+                                                     skip)) != NULL) {
+        if (strcmp(name, TRAIL_PROPERTY) == 0) {
+            trail_parse(value, strlen(value), ret_trail);
+        }
+        free(name);
+        free(value);
+        skip = true;
+    }
+}
+
 static void handle_message(struct mosquitto *mosq, void *arg,
                            const struct mosquitto_message *message,
                            const mosquitto_property *properties)
 {
     (void)mosq;
-    (void)properties;
     struct link *link = arg;
     struct mqtt_message own = {
         .topic = message->topic,
@@ -81,6 +98,9 @@ static void handle_message(struct mosquitto *mosq, void *arg,
         .retained = message->retain,
         .duplicate = link->duplicate,
     };
+    if (properties) {
+        read_trail(properties, &own.trail);
+    }
     struct seam *seam = seam_leave();
     link->handlers.on_message(link->handlers.arg, &own);
     seam_enter(seam);

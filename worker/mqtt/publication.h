@@ -37,7 +37,8 @@ struct mqtt_publication {
     const struct mqtt_user_property *user;
     size_t n_user;
 
-    struct list link; /* the publisher's from here on */
-    uint16_t id;      /* on the present connection; 0: not sent there */
+    struct list link;  /* the publisher's from here on */
+    uint16_t id;       /* on the present connection; 0: not sent there */
+    uint64_t since_ms; /* when it was sent first; 0: not yet */
     bool forgotten;
 };

@@ -25,6 +25,7 @@ struct mqtt_publisher {
     size_t n_sent;
     size_t window;        /* that holds on this connection */
     size_t narrow;        /* window after a refusal, until it has grown again; 0: it has */
+    size_t n_suspects;    /* messages that go one by one, as one of them ended a connection */
     unsigned n_again;     /* refusals in a row */
     uint64_t again_ms;    /* nothing is sent before */
     uint64_t progress_ms; /* when something was acknowledged last, or the first was sent */
@@ -100,14 +101,51 @@ static void drop_forgotten(struct mqtt_publisher *publisher)
     }
 }
 
+/* A broker may end the connection for a single message instead of refusing it. Which one it was
+ * shows when they are sent one by one. True: the message is found, or will be. */
+static bool find_culprit(struct mqtt_publisher *publisher, const struct mqtt_down *down)
+{
+    static const int codes[] = { 0x82, 0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B };
+    bool suspicious = false;
+    for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+        suspicious = suspicious || codes[i] == down->code;
+    }
+    if (!suspicious || !down->connected || publisher->n_sent == 0) {
+        return false;
+    }
+    if (publisher->n_sent > 1) {
+        publisher->n_suspects = publisher->n_sent;
+        return true;
+    }
+    struct error why = { ERR_OK, "" };
+    (void)error_set(&why, down->code == MQTT_REASON_TOO_LARGE ? ERR_TOO_LARGE : ERR_REJECTED,
+                    "the broker ended the connection for this message: %s (MQTT 5 reason %d)",
+                    mqtt_reason_text(down->code, true), down->code);
+    publisher->n_suspects -= publisher->n_suspects > 0;
+    done(publisher, of_link(publisher->sent.next), MQTT_PUBLISH_REFUSED, &why);
+    return true;
+}
+
 static void on_down(void *arg, const struct mqtt_down *down)
 {
     struct mqtt_publisher *publisher = arg;
+    struct mqtt_down own = *down;
+    if (find_culprit(publisher, down)) {
+        own.refused = false;
+        mqtt_session_retry_now(publisher->session);
+    }
+    size_t n_again = 0;
+    LIST_FOREACH(&publisher->sent, item) {
+        n_again += !of_link(item)->forgotten;
+    }
     publisher->n_sent = 0;
     put_in_front(publisher, &publisher->sent);
     put_in_front(publisher, &publisher->again);
     drop_forgotten(publisher);
-    publisher->handlers.on_down(publisher->handlers.arg, down);
+    if (n_again > 0) {
+        publisher->handlers.on_again(publisher->handlers.arg, n_again);
+    }
+    publisher->handlers.on_down(publisher->handlers.arg, &own);
 }
 
 /* The broker had no room: everything on its way is waited for, then what it refused goes first,
@@ -115,8 +153,10 @@ static void on_down(void *arg, const struct mqtt_down *down)
 static void put_again(struct mqtt_publisher *publisher, struct mqtt_publication *publication,
                       const char *text)
 {
-    uint64_t wait_ms = AGAIN_MAX_MS;
-    if (publisher->n_again < 8) {
+    uint64_t max_ms = publisher->publishing.retry_max_ms;
+    max_ms = max_ms > 0 && max_ms < AGAIN_MAX_MS ? max_ms : AGAIN_MAX_MS;
+    uint64_t wait_ms = max_ms;
+    if (publisher->n_again < 8 && (uint64_t)AGAIN_MIN_MS << publisher->n_again < max_ms) {
         wait_ms = (uint64_t)AGAIN_MIN_MS << publisher->n_again;
     }
     if (publisher->narrow != 1) {
@@ -125,6 +165,7 @@ static void put_again(struct mqtt_publisher *publisher, struct mqtt_publication 
     list_remove(&publication->link);
     publication->id = 0;
     list_push_back(&publisher->again, &publication->link);
+    publisher->handlers.on_again(publisher->handlers.arg, 1);
     publisher->narrow = 1;
     publisher->again_ms = clock_mono_ms() + wait_ms;
     unsigned suppressed = 0;
@@ -145,37 +186,46 @@ static void widen(struct mqtt_publisher *publisher)
     }
 }
 
-static void acknowledge(struct mqtt_publisher *publisher, struct mqtt_publication *publication,
-                        int code)
+/* Whether a message that was not taken is to be sent again. */
+static bool is_for_later(const struct mqtt_publisher *publisher,
+                         const struct mqtt_publication *publication, int code)
 {
-    struct error why = { ERR_OK, "" };
-    char text[128];
-    publisher->n_sent--;
-    publisher->progress_ms = clock_mono_ms();
+    int64_t retry_ms = publisher->publishing.retry_ms;
     switch (mqtt_puback_verdict(code)) {
-    case MQTT_VERDICT_OK:
-        if (publisher->narrow > 0) {
-            widen(publisher);
-        }
-        done(publisher, publication,
-             code == MQTT_REASON_UNMATCHED ? MQTT_PUBLISH_UNMATCHED : MQTT_PUBLISHED, NULL);
-        return;
     case MQTT_VERDICT_AGAIN:
+        return true;
     case MQTT_VERDICT_RETRY:
-        if (!publication->forgotten) {
-            put_again(publisher, publication, mqtt_reason_text(code, true));
-            return;
-        }
-        break;
+        return retry_ms < 0 || clock_mono_ms() < publication->since_ms + (uint64_t)retry_ms;
+    case MQTT_VERDICT_OK:
     case MQTT_VERDICT_REFUSED:
     case MQTT_VERDICT_VERSION:
     case MQTT_VERDICT_NO_SHARE:
         break;
     }
-    (void)snprintf(text, sizeof(text), "%s (MQTT 5 reason %d)", mqtt_reason_text(code, true), code);
-    (void)error_set(&why, code == MQTT_REASON_TOO_LARGE ? ERR_TOO_LARGE : ERR_REJECTED,
-                    "the broker refused the message: %s", text);
-    done(publisher, publication, MQTT_PUBLISH_REFUSED, &why);
+    return false;
+}
+
+static void acknowledge(struct mqtt_publisher *publisher, struct mqtt_publication *publication,
+                        int code)
+{
+    struct error why = { ERR_OK, "" };
+    publisher->n_sent--;
+    publisher->n_suspects -= publisher->n_suspects > 0;
+    if (mqtt_puback_verdict(code) == MQTT_VERDICT_OK) {
+        /* What was on its way before the refusal says nothing about room. */
+        if (publisher->narrow > 0 && list_empty(&publisher->again)) {
+            widen(publisher);
+        }
+        done(publisher, publication,
+             code == MQTT_REASON_UNMATCHED ? MQTT_PUBLISH_UNMATCHED : MQTT_PUBLISHED, NULL);
+    } else if (!publication->forgotten && is_for_later(publisher, publication, code)) {
+        put_again(publisher, publication, mqtt_reason_text(code, true));
+    } else {
+        (void)error_set(&why, code == MQTT_REASON_TOO_LARGE ? ERR_TOO_LARGE : ERR_REJECTED,
+                        "the broker refused the message: %s (MQTT 5 reason %d)",
+                        mqtt_reason_text(code, true), code);
+        done(publisher, publication, MQTT_PUBLISH_REFUSED, &why);
+    }
 }
 
 /* Acknowledgements come in the order of the messages, as a rule. */
@@ -260,6 +310,7 @@ static void publish(struct mqtt_publisher *publisher, struct mqtt_publication *p
     }
     list_remove(&publication->link);
     publication->id = (uint16_t)id;
+    publication->since_ms = publication->since_ms ? publication->since_ms : now_ms;
     publisher->last_id = (uint16_t)id;
     list_push_back(&publisher->sent, &publication->link);
     if (publisher->n_sent++ == 0) {
@@ -270,6 +321,7 @@ static void publish(struct mqtt_publisher *publisher, struct mqtt_publication *p
 static bool may_send(const struct mqtt_publisher *publisher)
 {
     size_t window = publisher->narrow > 0 ? publisher->narrow : publisher->window;
+    window = publisher->n_suspects > 0 ? 1 : window;
     if (list_empty(&publisher->waiting) || publisher->n_sent >= window ||
         !list_empty(&publisher->again)) {
         return false;
@@ -305,14 +357,18 @@ void mqtt_publisher_flush(struct mqtt_publisher *publisher, uint64_t now_ms)
 
 /* Unlike a session that reads, this one takes what comes while its own output is blocked: the
  * broker may wait for just that. */
-static void read_acks(struct mqtt_publisher *publisher)
+static void read_acks(struct mqtt_publisher *publisher, uint64_t now_ms)
 {
     struct mqtt_session *session = publisher->session;
     bool progress = true;
+    size_t n_before = publisher->n_sent;
     while (progress && session_is_connected(session) && session->state != SESSION_CLOSING) {
         if (!session_review(session, link_read(session->link, &progress))) {
             return;
         }
+    }
+    if (publisher->n_sent != n_before) {
+        publisher->progress_ms = now_ms;
     }
 }
 
@@ -330,7 +386,7 @@ void mqtt_publisher_tick(struct mqtt_publisher *publisher, uint64_t now_ms, bool
 {
     mqtt_session_tick(publisher->session, now_ms, may_connect, ready);
     if (ready && mqtt_publisher_connected(publisher)) {
-        read_acks(publisher);
+        read_acks(publisher, now_ms);
     }
     check_progress(publisher, now_ms);
     mqtt_publisher_flush(publisher, now_ms);
@@ -394,6 +450,7 @@ void mqtt_publisher_send(struct mqtt_publisher *publisher, struct mqtt_publicati
 {
     publication->id = 0;
     publication->forgotten = false;
+    publication->since_ms = 0;
     list_push_back(&publisher->waiting, &publication->link);
 }
 

@@ -29,14 +29,20 @@ struct mqtt_publisher_handlers {
     /* The publication is the owner's again. why: a text if it was refused, with the code. */
     void (*on_done)(void *arg, struct mqtt_publication *publication,
                     enum mqtt_publish_result result, const struct error *why);
+    /* So many messages will be sent again. */
+    void (*on_again)(void *arg, size_t n_messages);
     void (*on_connected)(void *arg, const struct mqtt_limits *limits);
     void (*on_down)(void *arg, const struct mqtt_down *down);
 };
 
 struct mqtt_publisher_options {
     size_t window; /* most messages on their way; the broker's limit holds as well */
-    uint64_t
-        timeout_ms; /* a connection that acknowledges nothing for so long is given up; 0: none */
+    /* A connection that acknowledges nothing for so long is given up; 0: never. */
+    uint64_t timeout_ms;
+    /* A message that is refused for no fault of its own, as with code 0x80, is sent again for so
+     * long; -1: for ever. */
+    int64_t retry_ms;
+    uint64_t retry_max_ms; /* longest wait between two tries; 0: the built-in one */
 };
 
 /* mqtt_publisher_new makes a publisher that is not connected. options is borrowed for its life; its

@@ -88,13 +88,21 @@ enum mqtt_verdict mqtt_suback_verdict(int code, bool v5)
     return reason ? reason->suback : MQTT_VERDICT_RETRY;
 }
 
-/* MQTT 5, 3.4.2.1 and 3.5.2.1. What is not the message's fault may go better later. */
+/* MQTT 5, 3.4.2.1 and 3.5.2.1. */
 enum mqtt_verdict mqtt_puback_verdict(int code)
 {
-    static const int later[] = { 0x91, 0x97 };
-    for (size_t i = 0; i < N_ELEMENTS(later); i++) {
-        if (later[i] == code) {
-            return MQTT_VERDICT_RETRY;
+    static const struct {
+        int code;
+        enum mqtt_verdict verdict;
+    } verdicts[] = {
+        { 0x80, MQTT_VERDICT_RETRY },
+        { 0x83, MQTT_VERDICT_RETRY },
+        { 0x91, MQTT_VERDICT_AGAIN },
+        { 0x97, MQTT_VERDICT_AGAIN },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(verdicts); i++) {
+        if (verdicts[i].code == code) {
+            return verdicts[i].verdict;
         }
     }
     return code < 0x80 ? MQTT_VERDICT_OK : MQTT_VERDICT_REFUSED;

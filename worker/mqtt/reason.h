@@ -21,8 +21,8 @@ enum mqtt_verdict {
 enum mqtt_verdict mqtt_connack_verdict(int code, bool v5);
 /* mqtt_suback_verdict judges one code of a SUBACK. */
 enum mqtt_verdict mqtt_suback_verdict(int code, bool v5);
-/* mqtt_puback_verdict judges the code of a PUBACK, PUBREC or PUBCOMP of MQTT 5: OK, RETRY (later)
- * or REFUSED (this message). */
+/* mqtt_puback_verdict judges the code of a PUBACK, PUBREC or PUBCOMP of MQTT 5: OK, AGAIN (the
+ * broker has no room), RETRY (it says no cause) or REFUSED (this message). */
 enum mqtt_verdict mqtt_puback_verdict(int code);
 /* mqtt_reason_text returns a text for a code; v5 false: a 3.1.1 return code of a CONNACK. */
 const char *mqtt_reason_text(int code, bool v5);

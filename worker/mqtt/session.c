@@ -202,7 +202,10 @@ void session_end_lost(struct mqtt_session *session)
         why = MQTT_DOWN_TAKEOVER;
     }
     bool refused = reason && mqtt_connack_verdict(reason, true) == MQTT_VERDICT_REFUSED;
-    session_end(session, why, refused, link_text(session->link));
+    struct mqtt_down down = {
+        .reason = why, .refused = refused, .code = reason, .text = link_text(session->link)
+    };
+    end(session, &down);
 }
 
 /* ---- the connection ---- */

@@ -17,6 +17,7 @@
 #include "worker/base/config_def.h"
 #include "worker/base/err.h"
 #include "worker/base/log.h"
+#include "worker/base/trail.h"
 #include "worker/mqtt/uri.h"
 #include "worker/mqtt/version_memory.h"
 
@@ -68,8 +69,9 @@ struct mqtt_message {
     uint16_t id; /* 0 at QoS 0 */
     int qos;
     bool retained;
-    bool duplicate; /* DUP was set */
-    bool delivered; /* known to be delivered before: must not be delivered again */
+    bool duplicate;     /* DUP was set */
+    bool delivered;     /* known to be delivered before: must not be delivered again */
+    struct trail trail; /* where it has been; empty if nobody says */
 };
 
 /* Why a connection ended; the order is that of the metric's label values. */
@@ -87,6 +89,7 @@ struct mqtt_down {
     enum mqtt_down_reason reason;
     bool connected; /* there was a connection that had been accepted */
     bool refused;   /* retrying cannot mend it */
+    int code;       /* of the broker's DISCONNECT; 0: none came */
     const char *broker;
     const char *text;
 };

@@ -49,8 +49,10 @@ static void test_record_has_key_value_and_headers(void **state)
     assert_string_equal(record.topic, "out");
     assert_string_equal(record.key, "a");
     assert_string_equal(record.value, "x");
-    assert_string_equal(record.headers, "mqtt.message.id=258;mqtt.qos=1;mqtt.retained=false;"
-                                        "mqtt.duplicate=true;");
+    static const char headers[] = "mqtt.message.id=258;mqtt.qos=1;mqtt.retained=false;"
+                                  "mqtt.duplicate=true;sluice.via=";
+    assert_memory_equal(record.headers, headers, strlen(headers));
+    assert_int_equal(strlen(record.headers), strlen(headers) + 17);
 }
 
 static void test_empty_payload_is_an_empty_value(void **state)

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "worker/active_topics.h"
+#include "worker/base/trail.h"
 #include "worker/kafka/consumer.h"
 #include "worker/mqtt/publication.h"
 
@@ -15,8 +17,10 @@ struct backlog;
 struct sink_partition {
     struct list link;
     struct kafka_partition *kafka;
-    struct list items; /* in the order of offsets */
-    int64_t position;  /* to be committed; -1: nothing is done yet */
+    struct active_topic *topic; /* NULL: not tracked */
+    struct list items;          /* in the order of offsets */
+    int64_t position;           /* to be committed; -1: nothing is done yet */
+    int64_t taken;              /* behind the last record that was taken */
     int64_t committed;
     int64_t asked;   /* under way in a commit; -1: none */
     size_t n_flying; /* items that somebody else holds: the publisher, the producer */
@@ -29,10 +33,15 @@ struct sink_item {
     struct kafka_fetched fetched;
     struct mqtt_publication publication;
     struct buf topic;
-    struct buf payload; /* of a value that is no bytes */
+    struct buf payload;                /* of a value that is no bytes */
+    struct mqtt_user_property *extras; /* and the texts they point to, in one block; or NULL */
+    struct mqtt_user_property trail_property;
+    char trail[TRAIL_TEXT];
     size_t n_bytes;
     uint64_t taken_us;
+    bool has_headers;
     bool flying;
+    bool letter; /* flies to the dead letter queue */
     bool done;
 };
 

@@ -3,13 +3,14 @@
 #include "worker/connectors/mqtt_sink/prepare.h"
 
 #include "worker/base/mem.h"
+#include "worker/connectors/mqtt_sink/extras.h"
+#include "worker/connectors/mqtt_sink/sink_task.h"
 #include "worker/convert.h"
 #include "worker/transform.h"
 
 #define BYTES_CONVERTER  "org.apache.kafka.connect.converters.ByteArrayConverter"
 #define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 #define JSON_CONVERTER   "org.apache.kafka.connect.json.JsonConverter"
-#define SINK_CLASS       "sluice.MqttSink"
 
 struct preparer {
     const struct sink_settings *settings;
@@ -79,7 +80,7 @@ void preparer_free(struct preparer *preparer)
 
 static enum err convert(struct preparer *preparer, struct converter *converter, const char *stage,
                         const struct record_bytes *bytes, struct value *ret_value,
-                        struct sink_failure *failure)
+                        struct failure *failure)
 {
     enum err err =
         converter_from_bytes(converter, bytes, &preparer->arena, ret_value, &failure->error);
@@ -90,10 +91,10 @@ static enum err convert(struct preparer *preparer, struct converter *converter, 
     return err;
 }
 
-static enum err convert_headers(struct preparer *preparer, const struct kafka_fetched *fetched,
-                                struct connect_record *record, struct sink_failure *failure)
+static enum err convert_headers(struct preparer *preparer, struct sink_item *item,
+                                struct connect_record *record, struct failure *failure)
 {
-    size_t n = kafka_fetched_headers(fetched, preparer->headers, RECORD_MAX_HEADERS);
+    size_t n = kafka_fetched_headers(&item->fetched, preparer->headers, RECORD_MAX_HEADERS);
     if (n > RECORD_MAX_HEADERS) {
         failure->stage = "HEADER_CONVERTER";
         failure->class_name = converter_name(preparer->header_converter);
@@ -107,12 +108,14 @@ static enum err convert_headers(struct preparer *preparer, const struct kafka_fe
                       &preparer->headers[i].value, &record->headers[i].value, failure);
     }
     record->n_headers = n;
+    item->has_headers = n > 0;
     return err;
 }
 
-static enum err read_record(struct preparer *preparer, const struct kafka_fetched *fetched,
-                            struct sink_failure *failure)
+static enum err read_record(struct preparer *preparer, struct sink_item *item,
+                            struct failure *failure)
 {
+    const struct kafka_fetched *fetched = &item->fetched;
     struct connect_record *record = &preparer->record;
     record->topic = fetched->partition->topic;
     record->partition = fetched->partition->number;
@@ -126,7 +129,7 @@ static enum err read_record(struct preparer *preparer, const struct kafka_fetche
     err = err ? err
               : convert(preparer, preparer->value_converter, "VALUE_CONVERTER", &fetched->value,
                         &record->value, failure);
-    return err ? err : convert_headers(preparer, fetched, record, failure);
+    return err ? err : convert_headers(preparer, item, record, failure);
 }
 
 /* ---- values to the message ---- */
@@ -176,42 +179,43 @@ static enum err make_payload(const struct preparer *preparer, const struct value
 }
 
 static enum err make_message(const struct preparer *preparer, struct sink_item *item,
-                             struct sink_failure *failure)
+                             enum prepare_result *ret_result, struct failure *failure)
 {
     const struct sink_settings *settings = preparer->settings;
+    bool keep = true;
     failure->stage = "TASK_PUT";
     failure->class_name = SINK_CLASS;
     enum err err =
         topic_template_make(settings->topic, &preparer->record, &item->topic, &failure->error);
-    err = err ? err : make_payload(preparer, &preparer->record.value, item, &failure->error);
     item->publication.topic = buf_text(&item->topic);
-    item->publication.qos = settings->qos;
-    item->publication.retained = settings->retained;
-    return err;
+    err = err ? err : extras_add(settings, &preparer->record, item, &keep, &failure->error);
+    *ret_result = keep ? PREPARE_SEND : PREPARE_LOOP;
+    return err || !keep ? err
+                        : make_payload(preparer, &preparer->record.value, item, &failure->error);
 }
 
-enum err preparer_make(struct preparer *preparer, struct sink_item *item, bool *ret_keep,
-                       struct sink_failure *failure)
+enum err preparer_make(struct preparer *preparer, struct sink_item *item,
+                       enum prepare_result *ret_result, struct failure *failure)
 {
-    *ret_keep = true;
+    bool keep = true;
+    *ret_result = PREPARE_DROP;
     arena_reset(&preparer->arena);
-    enum err err = read_record(preparer, &item->fetched, failure);
+    enum err err = read_record(preparer, item, failure);
     if (err != ERR_OK) {
         return err;
     }
-    err = transform_chain_apply(preparer->transforms, &preparer->record, ret_keep, &failure->error);
+    err = transform_chain_apply(preparer->transforms, &preparer->record, &keep, &failure->error);
     if (err != ERR_OK) {
         failure->stage = "TRANSFORMATION";
         failure->class_name = transform_chain_class(preparer->transforms);
         return err;
     }
-    if (!*ret_keep) {
+    if (!keep) {
         metric_add(preparer->metrics, METRIC_FILTERED, 0, 1);
         return ERR_OK;
     }
     if (preparer->record.value.type == VALUE_NULL && preparer->settings->skip_tombstones) {
-        *ret_keep = false;
         return ERR_OK;
     }
-    return make_message(preparer, item, failure);
+    return make_message(preparer, item, ret_result, failure);
 }

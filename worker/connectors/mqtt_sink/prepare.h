@@ -5,23 +5,24 @@
  */
 #pragma once
 
+#include "worker/connectors/dead_letter.h"
 #include "worker/connectors/mqtt_sink/backlog.h"
 #include "worker/connectors/mqtt_sink/settings.h"
 
 struct preparer;
 
-/* What went wrong, and where. */
-struct sink_failure {
-    const char *stage;      /* Connect's stage, e.g. VALUE_CONVERTER */
-    const char *class_name; /* of the part that failed */
-    struct error error;
-};
-
 /* preparer_new makes converters and transforms. */
 enum err preparer_new(const struct task_context *context, const struct sink_settings *settings,
                       struct preparer **ret_preparer, struct error *reterr) MUST_CHECK;
 void preparer_free(struct preparer *preparer);
-/* preparer_make fills in the item's publication. ret_keep false: the record is passed over on
- * purpose. ERR_INVALID: it cannot be published, failure says why. */
-enum err preparer_make(struct preparer *preparer, struct sink_item *item, bool *ret_keep,
-                       struct sink_failure *failure) MUST_CHECK;
+/* Why a record is not published although nothing is wrong with it. */
+enum prepare_result {
+    PREPARE_SEND,
+    PREPARE_DROP, /* by a transform, or a tombstone that is to be skipped */
+    PREPARE_LOOP, /* it has been where it would go */
+};
+
+/* preparer_make fills in the item's publication and tells what is to become of it. ERR_INVALID: it
+ * cannot be published, failure says why. */
+enum err preparer_make(struct preparer *preparer, struct sink_item *item,
+                       enum prepare_result *ret_result, struct failure *failure) MUST_CHECK;

@@ -124,6 +124,29 @@ static enum err read_topics(const struct task_context *context, struct sink_sett
     return ERR_OK;
 }
 
+/* What holds for each message unless its record says otherwise. */
+static void read_message(const struct task_context *context, struct sink_settings *settings)
+{
+    const struct kvs *config = context->connector_config;
+    settings->qos = (int)config_int(&mqtt_sink_table, config, "mqtt.qos");
+    settings->retained = config_bool(&mqtt_sink_table, config, "mqtt.retained.enabled");
+    CLEANUP(free_charp)
+    char *tombstones = config_text(&mqtt_sink_table, config, "mqtt.tombstones");
+    settings->skip_tombstones = strcmp(tombstones, "skip") == 0;
+    settings->user_properties =
+        config_bool(&mqtt_sink_table, config, "mqtt.user.properties.enabled");
+    settings->expiry_s =
+        (uint32_t)config_int(&mqtt_sink_table, config, "mqtt.message.expiry.seconds");
+    settings->content_type = config_text(&mqtt_sink_table, config, "mqtt.content.type");
+    if (settings->content_type && settings->content_type[0] == '\0') {
+        free(TAKE(settings->content_type));
+    }
+    loop_guard_read(&mqtt_sink_table, config, &settings->connection.uris, context->worker_props,
+                    &settings->loop);
+    int64_t timeout_ms = config_int(&mqtt_sink_table, config, "mqtt.publish.timeout.ms");
+    settings->publish_timeout_ms = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
+}
+
 static enum err read_rest(const struct task_context *context, struct sink_settings *settings,
                           struct error *reterr)
 {
@@ -142,13 +165,7 @@ static enum err read_rest(const struct task_context *context, struct sink_settin
     settings->options.takeover_wait_ms =
         (uint32_t)worker_config_int(context->worker_props, "heartbeat.interval.ms");
     settings->options.log = context->log;
-    settings->qos = (int)config_int(&mqtt_sink_table, config, "mqtt.qos");
-    settings->retained = config_bool(&mqtt_sink_table, config, "mqtt.retained.enabled");
-    CLEANUP(free_charp)
-    char *tombstones = config_text(&mqtt_sink_table, config, "mqtt.tombstones");
-    settings->skip_tombstones = strcmp(tombstones, "skip") == 0;
-    int64_t timeout_ms = config_int(&mqtt_sink_table, config, "mqtt.publish.timeout.ms");
-    settings->publish_timeout_ms = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
+    read_message(context, settings);
     settings->window = (size_t)config_int(&mqtt_sink_table, config, "mqtt.publish.max.inflight");
     settings->buffer_bytes =
         (size_t)config_int(&mqtt_sink_table, config, "mqtt.publish.buffer.bytes");
@@ -184,6 +201,7 @@ void sink_settings_fini(struct sink_settings *settings)
     free(settings->pattern);
     free(settings->group_id);
     free(settings->consumer_id);
+    free(settings->content_type);
     *settings = (struct sink_settings){ .qos = 1 };
 }
 

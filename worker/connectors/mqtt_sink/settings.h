@@ -4,11 +4,12 @@
 
 #include "worker/connector.h"
 #include "worker/connectors/error_policy.h"
+#include "worker/connectors/loop_guard.h"
 #include "worker/connectors/mqtt_connection.h"
 #include "worker/connectors/mqtt_sink/topic.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
-#define MQTT_SINK_N_ROWS 25
+#define MQTT_SINK_N_ROWS 30
 #define MQTT_SINK_TABLE                                                                            \
     {                                                                                              \
         mqtt_sink_rows, MQTT_SINK_N_ROWS                                                           \
@@ -38,6 +39,10 @@ struct sink_settings {
     int qos;
     bool retained;
     bool skip_tombstones;
+    bool user_properties; /* from headers */
+    uint32_t expiry_s;    /* 0: none */
+    char *content_type;   /* NULL: none */
+    struct loop_guard loop;
     uint64_t publish_timeout_ms; /* 0: none */
     size_t window;
     size_t buffer_bytes;

@@ -3,15 +3,9 @@
  * task's. */
 #pragma once
 
+#include "worker/connectors/dead_letter.h"
 #include "worker/connectors/mqtt_source/settings.h"
 #include "worker/kafka/producer.h"
-
-/* What went wrong, and where. */
-struct failure {
-    const char *stage;      /* Connect's stage, e.g. VALUE_CONVERTER */
-    const char *class_name; /* of the part that failed */
-    struct error error;
-};
 
 /* What a dead letter is made of. */
 struct dead_letter {

@@ -5,6 +5,7 @@
 #include "worker/active_topics.h"
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/connectors/loop_guard.h"
 #include "worker/connectors/mqtt_source/dead_letter.h"
 #include "worker/convert.h"
 #include "worker/kafka/props.h"
@@ -38,6 +39,8 @@ struct pipeline {
     struct buf key;
     struct buf value;
     struct buf headers[RECORD_MAX_HEADERS];
+    struct loop_guard loop;
+    char trail[TRAIL_TEXT];
     struct log_limit error_limit;
     struct log_limit skip_limit;
     struct log_limit batch_limit;
@@ -97,6 +100,8 @@ enum err pipeline_open(const struct task_context *context, const struct source_s
     for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
         buf_init(&pipeline->headers[i]);
     }
+    loop_guard_read(&mqtt_source_table, context->connector_config, &settings->uris,
+                    context->worker_props, &pipeline->loop);
     enum err err = open_parts(pipeline, reterr);
     if (err != ERR_OK) {
         pipeline_close(pipeline);
@@ -222,7 +227,21 @@ static enum err convert(struct pipeline *pipeline, const struct connect_record *
     return convert_headers(pipeline, typed, record, ret_failure);
 }
 
-/* Fills pipeline->record; ret_keep false: a transform dropped it. */
+/* Not by way of the header converter, which may quote it. */
+static void add_trail(struct pipeline *pipeline, const struct mqtt_message *message,
+                      struct record *record)
+{
+    struct trail trail = message->trail;
+    if (record->n_headers == RECORD_MAX_HEADERS) {
+        return;
+    }
+    trail_add(&trail, trail_place(pipeline->loop.mqtt, message->topic));
+    trail_format(&trail, pipeline->trail);
+    record->headers[record->n_headers++] =
+        (struct record_header){ TRAIL_HEADER, { pipeline->trail, strlen(pipeline->trail) } };
+}
+
+/* Fills pipeline->record; ret_keep false: a transform dropped it, or it has been there. */
 static enum err make_record(struct pipeline *pipeline, const struct mqtt_message *message,
                             bool *ret_keep, struct failure *ret_failure)
 {
@@ -236,7 +255,17 @@ static enum err make_record(struct pipeline *pipeline, const struct mqtt_message
         ret_failure->class_name = transform_chain_class(pipeline->transforms);
         return err;
     }
-    return convert(pipeline, typed, &pipeline->record, ret_failure);
+    if (pipeline->loop.on &&
+        !trail_goes_on(&message->trail, trail_place(pipeline->loop.kafka, typed->topic))) {
+        metric_add(pipeline->context->metrics, METRIC_LOOPED, 0, 1);
+        *ret_keep = false;
+        return ERR_OK;
+    }
+    err = convert(pipeline, typed, &pipeline->record, ret_failure);
+    if (err == ERR_OK && pipeline->loop.on) {
+        add_trail(pipeline, message, &pipeline->record);
+    }
+    return err;
 }
 
 /* ---- records that cannot be written ---- */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the backlog: positions move over what is done without a gap, and over nothing else. */
+#include "tests/support/unit.h"
+#include "worker/connectors/mqtt_sink/backlog.h"
+
+struct fixture {
+    struct backlog *backlog;
+    struct kafka_partition kafka[2];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = test_calloc(1, sizeof(*fixture));
+    fixture->backlog = backlog_new();
+    for (int i = 0; i < 2; i++) {
+        fixture->kafka[i] = (struct kafka_partition){ .topic = "t", .number = i };
+        fixture->kafka[i].owner = backlog_assigned(fixture->backlog, &fixture->kafka[i]);
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    backlog_free(fixture->backlog);
+    test_free(fixture);
+    return 0;
+}
+
+static struct sink_item *add(struct fixture *fixture, int partition, int64_t offset)
+{
+    const struct kafka_fetched fetched = { .partition = &fixture->kafka[partition],
+                                           .offset = offset,
+                                           .value = { "12345", 5 } };
+    struct sink_item *item = backlog_add(fixture->backlog, &fetched, 0);
+    backlog_fly(item);
+    return item;
+}
+
+/* The position that a commit would have for a partition; -1: none. */
+static int64_t uncommitted(struct fixture *fixture, int partition, bool ok)
+{
+    size_t n = 0;
+    int64_t found = -1;
+    struct kafka_position *positions = backlog_uncommitted(fixture->backlog, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (positions[i].partition == &fixture->kafka[partition]) {
+            found = positions[i].offset;
+        }
+    }
+    free(positions);
+    backlog_committed(fixture->backlog, ok);
+    return found;
+}
+
+static void test_a_position_stays_before_the_lowest_that_is_not_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *items[4];
+    for (int i = 0; i < 4; i++) {
+        items[i] = add(fixture, 0, 10 + i);
+    }
+    backlog_done(fixture->backlog, items[1]);
+    backlog_done(fixture->backlog, items[3]);
+    assert_int_equal(uncommitted(fixture, 0, false), -1);
+    backlog_done(fixture->backlog, items[0]);
+    assert_int_equal(uncommitted(fixture, 0, false), 12);
+    backlog_done(fixture->backlog, items[2]);
+    assert_int_equal(uncommitted(fixture, 0, true), 14);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+    assert_false(backlog_dirty(fixture->backlog));
+    assert_int_equal(backlog_items(fixture->backlog), 0);
+    assert_int_equal(backlog_bytes(fixture->backlog), 0);
+}
+
+static void test_gaps_in_offsets_do_not_matter(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *first = add(fixture, 0, 5);
+    struct sink_item *second = add(fixture, 0, 900);
+    backlog_done(fixture->backlog, first);
+    assert_int_equal(uncommitted(fixture, 0, true), 6);
+    backlog_done(fixture->backlog, second);
+    assert_int_equal(uncommitted(fixture, 0, true), 901);
+}
+
+static void test_a_failed_commit_is_asked_for_again(void **state)
+{
+    struct fixture *fixture = *state;
+    backlog_done(fixture->backlog, add(fixture, 1, 0));
+    assert_int_equal(uncommitted(fixture, 1, false), 1);
+    assert_true(backlog_dirty(fixture->backlog));
+    assert_int_equal(uncommitted(fixture, 1, true), 1);
+    assert_false(backlog_dirty(fixture->backlog));
+}
+
+static void test_what_comes_back_undone_holds_the_position(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *first = add(fixture, 0, 0);
+    struct sink_item *second = add(fixture, 0, 1);
+    backlog_landed(fixture->backlog, first);
+    backlog_done(fixture->backlog, second);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+    assert_int_equal(backlog_flying(fixture->backlog, false), 0);
+}
+
+static void test_partitions_do_not_wait_for_each_other(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)add(fixture, 0, 0);
+    backlog_done(fixture->backlog, add(fixture, 1, 7));
+    assert_int_equal(uncommitted(fixture, 1, true), 8);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+}
+
+static void test_a_partition_that_is_gone_commits_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *flying = add(fixture, 0, 0);
+    struct sink_item *other = add(fixture, 1, 0);
+    backlog_gone(fixture->backlog, fixture->kafka[0].owner);
+    assert_null(flying->partition);
+    backlog_done(fixture->backlog, flying);
+    backlog_done(fixture->backlog, other);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+    assert_int_equal(backlog_items(fixture->backlog), 0);
+}
+
+static void test_only_what_flies_of_revoked_partitions_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *item = add(fixture, 0, 0);
+    (void)add(fixture, 1, 0);
+    struct sink_partition *partition = fixture->kafka[0].owner;
+    partition->revoked = true;
+    assert_int_equal(backlog_flying(fixture->backlog, true), 1);
+    backlog_done(fixture->backlog, item);
+    assert_int_equal(backlog_flying(fixture->backlog, true), 0);
+    assert_int_equal(backlog_flying(fixture->backlog, false), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_position_stays_before_the_lowest_that_is_not_done,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gaps_in_offsets_do_not_matter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_commit_is_asked_for_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_comes_back_undone_holds_the_position, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_partitions_do_not_wait_for_each_other, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_partition_that_is_gone_commits_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_only_what_flies_of_revoked_partitions_is_waited_for,
+                                        set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the sink's consumer on librdkafka's mock cluster. */
+#include <string.h>
+
+#include "tests/unit/kafka/mock_cluster.h"
+#include "worker/kafka/consumer.h"
+#include "worker/kafka/producer.h"
+
+struct fixture {
+    struct mock mock;
+    struct kvs props;
+    struct config_list topics;
+    char *names[2];
+    struct kafka_consumer *consumer;
+    struct kafka_partition *partitions[8];
+    size_t n_partitions;
+    size_t n_revoked;
+    size_t n_committed;
+    enum err committed;
+    enum err error;
+};
+
+static void on_assigned(void *arg, struct kafka_partition *partition)
+{
+    struct fixture *fixture = arg;
+    fixture->partitions[fixture->n_partitions++] = partition;
+}
+
+static void on_revoked(void *arg, struct kafka_partition *const *partitions, size_t n, bool lost)
+{
+    struct fixture *fixture = arg;
+    (void)partitions;
+    (void)lost;
+    fixture->n_revoked += n;
+}
+
+static void on_committed(void *arg, enum err err, const char *text)
+{
+    struct fixture *fixture = arg;
+    (void)text;
+    fixture->committed = err;
+    fixture->n_committed++;
+}
+
+static void on_error(void *arg, enum err err, const char *text)
+{
+    struct fixture *fixture = arg;
+    (void)text;
+    fixture->error = err;
+}
+
+static void open_consumer(struct fixture *fixture, const char *pattern)
+{
+    const struct kafka_consumer_handlers handlers = { fixture, on_assigned, on_revoked,
+                                                      on_committed, on_error };
+    const struct kafka_consumer_options options = { &fixture->props, "g", "c", &fixture->topics,
+                                                    pattern };
+    struct error error;
+    assert_int_equal(kafka_consumer_open(&options, &handlers, &fixture->consumer, &error), ERR_OK);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = test_calloc(1, sizeof(*fixture));
+    mock_open(&fixture->mock, 1);
+    assert_int_equal(rd_kafka_mock_topic_create(fixture->mock.cluster, "t1", 2, 1), 0);
+    assert_int_equal(rd_kafka_mock_topic_create(fixture->mock.cluster, "other", 1, 1), 0);
+    kvs_init(&fixture->props);
+    mock_props(&fixture->mock, KAFKA_CONNECTOR_CONSUMER, &fixture->props);
+    fixture->names[0] = xstrdup("t1");
+    fixture->topics = (struct config_list){ fixture->names, 1 };
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    kafka_consumer_close(fixture->consumer, 2000);
+    kvs_fini(&fixture->props);
+    free(fixture->names[0]);
+    mock_close(&fixture->mock);
+    test_free(fixture);
+    return 0;
+}
+
+static void turn(struct fixture *fixture)
+{
+    struct pollfd poll_fd = { .fd = kafka_consumer_fd(fixture->consumer), .events = POLLIN };
+    (void)poll(&poll_fd, 1, 50);
+    kafka_consumer_clear(fixture->consumer);
+    kafka_consumer_serve(fixture->consumer);
+}
+
+static void wait_assigned(struct fixture *fixture, size_t n)
+{
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    while (fixture->n_partitions < n && clock_mono_ms() < until) {
+        turn(fixture);
+    }
+    assert_int_equal(fixture->n_partitions, n);
+}
+
+static void produce(struct fixture *fixture, int32_t partition, const char *value)
+{
+    struct kvs props;
+    struct kafka_producer *producer = NULL;
+    struct kafka_tracker tracker;
+    struct kafka_flight flight;
+    struct error error;
+    eventfd_t value_read;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    kvs_init(&props);
+    mock_props(&fixture->mock, KAFKA_CONNECTOR_PRODUCER, &props);
+    assert_int_equal(kafka_producer_get(&props, &producer, &error), ERR_OK);
+    kafka_tracker_init(&tracker, fd, NULL);
+    struct record record = { .topic = "t1",
+                             .partition = partition,
+                             .timestamp_ms = 5,
+                             .key = { "k", 1 },
+                             .value = { value, strlen(value) },
+                             .headers = { { "h", { "x", 1 } }, { "h", { "y", 1 } } },
+                             .n_headers = 2 };
+    assert_int_equal(kafka_producer_send(producer, &record, &tracker, &flight, &error), ERR_OK);
+    assert_true(await_event(fd, &value_read));
+    assert_int_equal(flight.err, ERR_OK);
+    kafka_tracker_fini(&tracker);
+    kafka_producer_drop(producer);
+    close(fd);
+    kvs_fini(&props);
+}
+
+/* Waits for one record. */
+static void take_one(struct fixture *fixture, struct kafka_fetched *ret_fetched)
+{
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    size_t n = 0;
+    bool more = false;
+    while (n == 0 && clock_mono_ms() < until) {
+        n = kafka_consumer_take(fixture->consumer, ret_fetched, 1, &more);
+        if (n == 0) {
+            turn(fixture);
+        }
+    }
+    assert_int_equal(n, 1);
+}
+
+static void test_records_come_with_all_they_have(void **state)
+{
+    struct fixture *fixture = *state;
+    produce(fixture, 1, "v1");
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    struct kafka_fetched fetched;
+    take_one(fixture, &fetched);
+    assert_string_equal(fetched.partition->topic, "t1");
+    assert_int_equal(fetched.partition->number, 1);
+    assert_int_equal(fetched.offset, 0);
+    assert_int_equal(fetched.timestamp_ms, 5);
+    assert_memory_equal(fetched.value.data, "v1", 2);
+    assert_memory_equal(fetched.key.data, "k", 1);
+    struct record_header headers[1];
+    assert_int_equal(kafka_fetched_headers(&fetched, headers, 1), 2);
+    assert_string_equal(headers[0].name, "h");
+    struct record_bytes last;
+    assert_true(kafka_fetched_header(&fetched, "h", &last));
+    assert_memory_equal(last.data, "y", 1);
+    assert_false(kafka_fetched_header(&fetched, "none", &last));
+    kafka_fetched_free(&fetched);
+}
+
+/* What the group has committed, as another client sees it. */
+static int64_t committed_offset(struct fixture *fixture, int32_t partition)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    (void)rd_kafka_conf_set(conf, "group.id", "g", text, sizeof(text));
+    (void)rd_kafka_conf_set(conf, "bootstrap.servers",
+                            rd_kafka_mock_cluster_bootstraps(fixture->mock.cluster), text,
+                            sizeof(text));
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    assert_non_null(client);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(list, "t1", partition);
+    assert_int_equal(rd_kafka_committed(client, list, PATIENCE_MS), 0);
+    int64_t offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+    return offset;
+}
+
+static void test_a_position_is_committed_when_asked_and_not_before(void **state)
+{
+    struct fixture *fixture = *state;
+    produce(fixture, 0, "v1");
+    produce(fixture, 0, "v2");
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    struct kafka_fetched fetched;
+    struct error error;
+    take_one(fixture, &fetched);
+    assert_true(committed_offset(fixture, 0) < 0);
+    const struct kafka_position position = { fetched.partition, fetched.offset + 1 };
+    assert_int_equal(kafka_consumer_commit(fixture->consumer, &position, 1, &error), ERR_OK);
+    kafka_fetched_free(&fetched);
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    while (fixture->n_committed == 0 && clock_mono_ms() < until) {
+        turn(fixture);
+    }
+    assert_int_equal(fixture->n_committed, 1);
+    assert_int_equal(fixture->committed, ERR_OK);
+    assert_int_equal(committed_offset(fixture, 0), 1);
+    kafka_consumer_close(TAKE(fixture->consumer), 2000);
+    assert_int_equal(fixture->n_revoked, 2);
+    assert_int_equal(committed_offset(fixture, 0), 1);
+}
+
+static void test_a_pause_holds_records_back_and_goes_on_where_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    kafka_consumer_pause(fixture->consumer, true);
+    produce(fixture, 0, "v1");
+    struct kafka_fetched fetched;
+    bool more = false;
+    for (int i = 0; i < 10; i++) {
+        turn(fixture);
+        assert_int_equal(kafka_consumer_take(fixture->consumer, &fetched, 1, &more), 0);
+    }
+    kafka_consumer_pause(fixture->consumer, false);
+    take_one(fixture, &fetched);
+    assert_memory_equal(fetched.value.data, "v1", 2);
+    kafka_fetched_free(&fetched);
+}
+
+static void test_topics_of_a_java_expression_are_read(void **state)
+{
+    struct fixture *fixture = *state;
+    /* \d and (?i) mean nothing, or something else, to librdkafka's own patterns. */
+    open_consumer(fixture, "(?i)T\\d");
+    wait_assigned(fixture, 2);
+    assert_string_equal(fixture->partitions[0]->topic, "t1");
+    assert_string_equal(fixture->partitions[1]->topic, "t1");
+}
+
+static void test_a_bad_expression_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct kafka_consumer_handlers handlers = { fixture, on_assigned, on_revoked,
+                                                      on_committed, on_error };
+    const struct kafka_consumer_options options = { &fixture->props, "g", "c", &fixture->topics,
+                                                    "(" };
+    struct error error;
+    struct kafka_consumer *consumer = NULL;
+    assert_int_equal(kafka_consumer_open(&options, &handlers, &consumer, &error), ERR_INVALID);
+    assert_null(consumer);
+    assert_non_null(strstr(error.text, "topics.regex"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_records_come_with_all_they_have, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_position_is_committed_when_asked_and_not_before,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_holds_records_back_and_goes_on_where_it_was,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_topics_of_a_java_expression_are_read, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_bad_expression_is_refused, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

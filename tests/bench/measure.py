@@ -92,6 +92,24 @@ class Bench:
         self.kafka.delete_topic(run_id)
         return {"rate": found["rate"], "cpu_us": found["cpu_us_per_message"]}
 
+    def records(self, run_id):
+        """Writes a run's messages to a Kafka topic of the same name; returns the topic."""
+        self.tool("topic", kafka=self.kafka.address, topic=run_id, partitions=2 * self.options.tasks)
+        self.tool("produce", kafka=self.kafka.address, topic=run_id, **self.plan(run_id))
+        return run_id
+
+    def floor_consume(self, run_id):
+        """Reads records with librdkafka, looking at each as the account does."""
+        topic = self.records(run_id)
+        found = self.tool("verify", kafka=self.kafka.address, topic=topic, settle_ms=0, **self.plan(run_id))
+        self.kafka.delete_topic(topic)
+        return {"rate": self.options.messages / max(1e-6, found["read_seconds"])}
+
+    def floor_publish(self, run_id):
+        """Publishes with as many connections as the connector has tasks, to nobody."""
+        found = self.publish(run_id, publishers=self.options.tasks, prefix=f"nobody/{run_id}/")
+        return {"rate": found["rate"], "cpu_us": found["cpu_us_per_message"]}
+
     # --- the worker by itself
 
     def start_worker(self):
@@ -211,6 +229,41 @@ class Bench:
         self.delete(name)
         return {"rate": messages / (seen["reached_us"] / 1e6 - began), "publish_rate": published["rate"],
                 "cpu_us": cpu_us, "duplicates": checked["duplicates"]}
+
+    def sluice_sink(self, name):
+        """Lets records wait while the sink is paused, then times it from resume to the last PUBACK."""
+        messages, topic = self.options.messages, self.records(name)
+        config = {"connector.class": "MqttSink", "tasks.max": str(self.options.tasks), "topics": topic,
+                  "mqtt.server.uri": self.mosquitto.uri, "mqtt.retained.enabled": "false",
+                  "mqtt.topic": f"nobody/{name}/" + "{key}"}
+        self.cluster.create(name, config=config)
+        self.set_state(name, "pause", "PAUSED")
+        label = f'connector="{name}"'
+
+        def acknowledged():
+            return sum(value for key, value in self.worker.metrics().items()
+                       if key.startswith("sluice_records_out_total{") and label in key)
+
+        already = acknowledged()
+        before, began = self.cpu(), time.monotonic()
+        self.set_state(name, "resume", None)
+        first = [0.0]
+
+        def complete():
+            seen = acknowledged()
+            if seen > already and not first[0]:
+                first[0] = time.monotonic() - began
+            return seen >= messages
+
+        wait_until(complete, 120,
+                   lambda: f"{messages} PUBACKs, there are {acknowledged()}\n{self.worker.log_tail()}", 0.02)
+        seconds = time.monotonic() - began
+        cpu_us = self.cpu_us(before, messages - already)
+        wait_until(lambda: sum(self.kafka.committed(f"connect-{name}", topic).values()) == messages, 30,
+                   lambda: f"{messages} records to be committed\n{self.worker.log_tail()}", 0.1)
+        self.delete(name)
+        self.kafka.delete_topic(topic)
+        return {"rate": (messages - already) / seconds, "first_ack_s": first[0], "cpu_us": cpu_us}
 
     def sluice_latency(self, name, rate, seconds):
         """Publishes at a steady rate with a reader at the other end: latency from publish to consume."""

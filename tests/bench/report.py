@@ -6,6 +6,7 @@ import operator
 # name, path of the figure, comparison, limit, unit. The limits are the project's own aims.
 AIMS = [
     ("share of the slower floor", "sluice.share_of_floor", ">=", 0.7, ""),
+    ("sink, share of the slower floor", "sluice.sink_share", ">=", 0.7, ""),
     ("drain rate", "sluice.drain.rate", ">=", 60000, "msg/s"),
     ("worker CPU per message", "sluice.drain.cpu_us.worker", "<", 12, "us"),
     ("start to ready, fresh cluster", "start.first_s", "<", 1.0, "s"),
@@ -27,6 +28,9 @@ ROWS = [
     ("Sluice, from resume to last record", "sluice.drain", ("rate", "cpu_us.worker")),
     ("Sluice, from first to last record", "sluice.drain", ("flow_rate", None)),
     ("Sluice, live load", "sluice.live", ("rate", "cpu_us.worker")),
+    ("raw Kafka consume", "floor.consume", ("rate", None)),
+    ("raw MQTT publish", "floor.publish", ("rate", "cpu_us")),
+    ("Sluice sink, resume to last PUBACK", "sluice.sink", ("rate", "cpu_us.worker")),
 ]
 
 
@@ -55,12 +59,14 @@ def merge(rounds):
 
 
 def with_share(figures):
-    """Adds the floor that limits and what share of it the bridge reaches."""
+    """Adds the floors that limit and what shares of them the bridge reaches, both ways."""
     floors = figures["floor"]
     drain = max(floors["drain_one"]["rate"], floors["drain_shared"]["rate"])
     slower = min(drain, floors["produce"]["rate"])
     figures["floor"]["slower_rate"] = slower
     figures["sluice"]["share_of_floor"] = figures["sluice"]["drain"]["rate"] / slower
+    figures["floor"]["slower_sink_rate"] = min(floors["consume"]["rate"], floors["publish"]["rate"])
+    figures["sluice"]["sink_share"] = figures["sluice"]["sink"]["rate"] / figures["floor"]["slower_sink_rate"]
     return figures
 
 

@@ -13,8 +13,10 @@ def figures():
     """Figures that meet every aim."""
     return {
         "floor": {"drain_one": {"rate": 80000, "cpu_us": 12.0}, "drain_shared": {"rate": 90000, "cpu_us": 12.0},
-                  "produce": {"rate": 300000, "cpu_us": 2.0}},
-        "sluice": {"drain": {"rate": 72000, "flow_rate": 75000, "cpu_us": {"worker": 9.0, "kafka": 20.0}},
+                  "produce": {"rate": 300000, "cpu_us": 2.0}, "consume": {"rate": 200000},
+                  "publish": {"rate": 50000, "cpu_us": 8.0}},
+        "sluice": {"sink": {"rate": 40000, "cpu_us": {"worker": 10.0}},
+                   "drain": {"rate": 72000, "flow_rate": 75000, "cpu_us": {"worker": 9.0, "kafka": 20.0}},
                    "live": {"rate": 40000, "cpu_us": {"worker": 10.0}}},
         "start": {"first_s": 0.5, "again_s": 0.3},
         "idle": {name: {"rss_mb": 15.0, "cpu_percent": 0.1} for name in ("no_connector", "connector")},
@@ -35,6 +37,11 @@ class Report(unittest.TestCase):
         found = report.with_share(figures())
         self.assertEqual(found["floor"]["slower_rate"], 90000)
         self.assertAlmostEqual(found["sluice"]["share_of_floor"], 0.8)
+
+    def test_share_of_the_sink_is_of_the_slower_of_consume_and_publish(self):
+        found = report.with_share(figures())
+        self.assertEqual(found["floor"]["slower_sink_rate"], 50000)
+        self.assertAlmostEqual(found["sluice"]["sink_share"], 0.8)
 
     def test_good_figures_meet_every_aim(self):
         self.assertTrue(all(aim["met"] for aim in report.judged(report.with_share(figures()))))

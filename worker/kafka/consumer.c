@@ -39,6 +39,7 @@ struct kafka_consumer {
     rd_kafka_topic_partition_list_t *revoking; /* waits for kafka_consumer_release */
     bool paused;
     bool closing;
+    bool had_assignment;
     atomic_bool joining; /* librdkafka's thread -> owner: a commit would be refused */
     struct log_limit error_limit;
 };
@@ -229,19 +230,19 @@ static void take_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *ev
     ASSERT(list); /* each rebalance has one, also an empty one */
     /* librdkafka asks one thing at a time; whatever waited is answered first all the same. */
     kafka_consumer_release(consumer);
-    switch ((int)rd_kafka_event_error(event)) {
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    log_debug(NULL, "CONSUMER-REBALANCE", "client=%s what=%s partitions=%d",
+              rd_kafka_name(consumer->client), rd_kafka_err2name(code), list->cnt);
+    switch ((int)code) {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
-        log_debug(NULL, "CONSUMER-ASSIGN", "client=%s partitions=%d",
-                  rd_kafka_name(consumer->client), list->cnt);
+        consumer->had_assignment = true;
         assign(consumer, list);
         break;
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-        log_debug(NULL, "CONSUMER-REVOKE", "client=%s partitions=%d",
-                  rd_kafka_name(consumer->client), list->cnt);
         take_away(consumer, list);
         break;
     default:
-        rdk_report(consumer->client, rd_kafka_event_error(event), NULL);
+        rdk_report(consumer->client, code, NULL);
         (void)rd_kafka_assign(consumer->client, NULL);
         break;
     }
@@ -249,30 +250,10 @@ static void take_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *ev
 
 /* ---- errors ---- */
 
-/* Errors after which waiting does not help. */
-static enum err hopeless(rd_kafka_resp_err_t code)
-{
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        return ERR_UNAUTHORIZED;
-    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
-    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-        return ERR_INVALID;
-    case RD_KAFKA_RESP_ERR__FATAL:
-        return ERR_FENCED;
-    default:
-        return ERR_OK;
-    }
-}
-
 static void take_failure(struct kafka_consumer *consumer, rd_kafka_resp_err_t code,
                          const char *topic, const char *text)
 {
-    enum err err = hopeless(code);
+    enum err err = rdk_hopeless(code);
     unsigned suppressed = 0;
     if (err != ERR_OK && !consumer->closing) {
         char whole[512];
@@ -568,10 +549,10 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
     }
     if (err != ERR_OK) {
         free_all(consumer);
-        return err;
+    } else {
+        *ret_consumer = consumer;
     }
-    *ret_consumer = consumer;
-    return ERR_OK;
+    return err;
 }
 
 void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
@@ -583,6 +564,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     consumer->closing = true;
     topic_search_stop(TAKE(consumer->search));
     kafka_consumer_release(consumer);
+    bool was_member = rdk_is_member(consumer->client);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
     report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
     uint64_t now_ms = clock_mono_ms();
@@ -595,5 +577,9 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
         now_ms = clock_mono_ms();
     }
     rd_kafka_queue_destroy(queue);
+    if (!consumer->had_assignment && (was_member || rdk_is_member(consumer->client))) {
+        rdk_give_up(consumer->client);
+        return;
+    }
     free_all(consumer);
 }

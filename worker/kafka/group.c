@@ -35,8 +35,8 @@ struct group {
     bool asking;        /* an answer is on its way */
     bool ask_again;     /* something changed while one was */
     uint64_t ask_at_ms; /* UINT64_MAX: membership is known */
-    bool subscribed;    /* set before the thread starts */
     bool had_assignment;
+    bool half_in; /* when it left: a member without an assignment */
 };
 
 int32_t *group_slots(const rd_kafka_topic_partition_list_t *list, const char *topic,
@@ -119,28 +119,12 @@ static void take_rebalance(struct group *group, rd_kafka_event_t *event)
     }
 }
 
-/* Errors after which waiting does not help. */
-static enum err hopeless(rd_kafka_event_t *event)
-{
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return ERR_UNAUTHORIZED;
-    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
-    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
-        return ERR_INVALID;
-    default:
-        return rd_kafka_event_error_is_fatal(event) ? ERR_FENCED : ERR_OK;
-    }
-}
-
 static void take_error(struct group *group, rd_kafka_event_t *event)
 {
     const char *text = rd_kafka_event_error_string(event);
     rdk_report(group->client, rd_kafka_event_error(event), text);
-    enum err err = hopeless(event);
+    enum err err = rd_kafka_event_error_is_fatal(event) ? ERR_FENCED
+                                                        : rdk_hopeless(rd_kafka_event_error(event));
     if (err != ERR_OK && !group->stopping) {
         group->callbacks.on_error(group->callbacks.arg, err, text);
     }
@@ -195,6 +179,7 @@ static void take_event(struct group *group, rd_kafka_event_t *event)
 static void leave(struct group *group)
 {
     uint64_t deadline_ms = clock_mono_ms() + (uint64_t)group->leave_timeout_ms;
+    bool was_member = rdk_is_member(group->client);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(group->client);
     report_error(group, rd_kafka_consumer_close_queue(group->client, queue));
     while (!rd_kafka_consumer_closed(group->client) && clock_mono_ms() < deadline_ms) {
@@ -204,6 +189,7 @@ static void leave(struct group *group)
         }
     }
     rd_kafka_queue_destroy(queue);
+    group->half_in = !group->had_assignment && (was_member || rdk_is_member(group->client));
 }
 
 static int wait_ms(const struct group *group)
@@ -283,7 +269,8 @@ static void group_free(struct group *group)
         rd_kafka_queue_destroy(group->queue);
     }
     if (group->client) {
-        rdk_member_destroy(group->client, group->had_assignment || !group->subscribed);
+        /* Left already; what could not be closed in time is not waited for again. */
+        rd_kafka_destroy_flags(group->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     }
     free(group->group_id);
     free(group->topic);
@@ -313,7 +300,6 @@ enum err group_start(const struct group_options *options, const struct group_cal
         group_free(group);
         return err;
     }
-    group->subscribed = true;
     thread_start(&group->thread, "kafka-group", group_main, group);
     *ret_group = group;
     return ERR_OK;
@@ -328,5 +314,9 @@ void group_stop(struct group *group, int timeout_ms)
     group->stopping = true;
     rd_kafka_queue_yield(group->queue);
     thread_join(&group->thread);
+    if (group->half_in) {
+        rdk_give_up(group->client);
+        return;
+    }
     group_free(group);
 }

@@ -230,13 +230,37 @@ void *rdk_mem(const void *bytes)
     return pointer.out;
 }
 
-void rdk_member_destroy(rd_kafka_t *client, bool had_assignment)
+enum err rdk_hopeless(rd_kafka_resp_err_t code)
 {
-    if (had_assignment) {
-        /* Left already; what could not be closed in time is not waited for again. */
-        rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        return;
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return ERR_UNAUTHORIZED;
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INVALID_GROUP_ID:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return ERR_INVALID;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        return ERR_FENCED;
+    default:
+        return ERR_OK;
     }
+}
+
+bool rdk_is_member(rd_kafka_t *client)
+{
+    char *id = rd_kafka_memberid(client);
+    bool is_member = id && id[0] != '\0';
+    if (id) {
+        rd_kafka_mem_free(client, id);
+    }
+    return is_member;
+}
+
+void rdk_give_up(const rd_kafka_t *client)
+{
     log_warn(NULL, "KAFKA-CLIENT-LEFT",
              "client=%s reason=\"stopped before its first assignment; its idle threads stay\"",
              rd_kafka_name(client));

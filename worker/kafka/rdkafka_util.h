@@ -41,8 +41,12 @@ rd_kafka_topic_t *rdk_topic(rd_kafka_t *client, struct map *topics, const char *
 void rdk_topics_fini(struct map *topics);
 /* rdk_mem returns a pointer that librdkafka's API takes without const although it only reads. */
 void *rdk_mem(const void *bytes);
-/* rdk_member_destroy destroys a consumer that has left its group. had_assignment: it was assigned
- * something at least once, be it nothing. Without that librdkafka (2.0.2) aborts the process if the
- * member was between joining and its first assignment, so such a client, which has left or never
- * came in, is given up instead: idle threads, nothing else. */
-void rdk_member_destroy(rd_kafka_t *client, bool had_assignment);
+/* rdk_hopeless returns the meaning of a member's error after which waiting does not help, ERR_OK
+ * for any other. Pure. */
+enum err rdk_hopeless(rd_kafka_resp_err_t code);
+/* rdk_is_member tells whether the group has taken the consumer in, even if it has not assigned
+ * anything yet. A member in between must not be destroyed: librdkafka (2.0.2) aborts the process.
+ * Whoever closes one lets it leave the group, keeps what its callbacks use, and gives it up by
+ * rdk_give_up: idle threads stay. Thread: the consumer's. */
+bool rdk_is_member(rd_kafka_t *client);
+void rdk_give_up(const rd_kafka_t *client);

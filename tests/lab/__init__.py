@@ -2,6 +2,7 @@
 """Real Kafka, real mosquitto and workers for tests, bench and quickstart. See README.md."""
 
 from .cluster import Cluster
+from .connect import Connect
 from .kafka import Kafka, Record
 from .lab import Lab
 from .mosquitto import Mosquitto, Tls
@@ -11,6 +12,7 @@ from .worker import Answer, Worker, find_program, request
 __all__ = [
     "Answer",
     "Cluster",
+    "Connect",
     "Kafka",
     "Lab",
     "LabError",

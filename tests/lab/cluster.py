@@ -2,6 +2,7 @@
 """Several workers of one group, and what tests do with them: create, wait, look, count."""
 
 import uuid
+from urllib.parse import quote
 
 from .proc import LabError, wait_until
 
@@ -13,7 +14,15 @@ class Cluster:
     """
 
     def __init__(
-        self, lab, kafka, mosquitto, properties=None, program=None, name="sluice", env=None
+        self,
+        lab,
+        kafka,
+        mosquitto,
+        properties=None,
+        program=None,
+        name="sluice",
+        env=None,
+        group=None,
     ):
         self.lab = lab
         self.kafka = kafka
@@ -22,7 +31,7 @@ class Cluster:
         self.program = program
         self.env = env
         ident = uuid.uuid4().hex[:8]
-        self.group = f"{name}-{ident}"
+        self.group = group or f"{name}-{ident}"
         self.topic = f"out-{ident}"
         self.prefix = f"in/{ident}"
         self.workers = []
@@ -92,7 +101,7 @@ class Cluster:
 
     def status(self, name="c"):
         """GET /connectors/name/status as a dict; None when there is none yet."""
-        answer = self.rest.get(f"/connectors/{name}/status")
+        answer = self.rest.get(f"/connectors/{quote(name, safe='')}/status")
         return answer.body if answer.status == 200 else None
 
     def states(self, name="c"):

@@ -208,6 +208,12 @@ class Kafka(Proc):
         lines = "".join(f"{key or ''}\t{value or ''}\n" for key, value in pairs)
         self._kcat(argv, lines.encode())
 
+    def produce_raw(self, topic, key, value):
+        """Writes one record of any text; the value may be None."""
+        argv = ["kcat", "-P", "-b", self.address, "-t", topic, "-q", "-X", "acks=all"]
+        argv += ["-D", "\x1e", "-K", "\x1f"] + (["-Z"] if value is None else [])
+        self._kcat(argv, f"{key}\x1f{value or ''}\x1e".encode())
+
     def read(self, topic, timeout=60, committed_only=True):
         """All records that the topic holds now, in the order of partition and offset."""
         if topic not in self.topics():

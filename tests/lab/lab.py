@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 
+from .connect import Connect
 from .kafka import Kafka
 from .mosquitto import Mosquitto
 from .worker import Worker
@@ -60,6 +61,13 @@ class Lab:
     def worker(self, kafka, group, properties=None, **options):
         """Starts a worker and waits until it is ready."""
         return self.new_worker(kafka, group, properties, **options).start()
+
+    def new_connect(self, kafka, group, properties=None, name="connect", **options):
+        """A real Kafka Connect worker that is not started yet; about 4 s to start."""
+        address = getattr(kafka, "address", kafka)
+        part = Connect(self.folder, self.unique(name), address, group, properties, **options)
+        self.parts.append(part)
+        return part
 
     def _started(self, part):
         self.parts.append(part)

@@ -64,26 +64,16 @@ def _answer(status, raw, headers):
         return Answer(status, raw.decode(errors="replace"), headers)
 
 
-class Worker(Proc):
-    """A worker of cluster `group`; stop, kill9, freeze keep the port and properties for start()."""
+class RestPart(Proc):
+    """A process with properties in a file and a REST interface on a loopback port."""
 
-    def __init__(self, folder, name, kafka, group, properties=None, program=None, env=None):
+    def __init__(self, folder, name, port):
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         super().__init__(name, self.folder / f"{name}.log")
-        self.program = program or find_program()
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.env = {**os.environ, **(env or {})}
-        self.properties = {
-            "bootstrap.servers": kafka,
-            "group.id": group,
-            "listeners": self.url,
-            "rest.advertised.host.name": "127.0.0.1",
-            "rest.advertised.port": str(self.port),
-            **QUICK,
-            **(properties or {}),
-        }
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.properties = {}
 
     @property
     def config_file(self):
@@ -95,10 +85,8 @@ class Worker(Proc):
         self.config_file.write_text("".join(lines))
 
     def launch(self):
-        """Starts the process without waiting for it to be ready."""
-        self.write_config()
-        self.start_process([self.program, self.config_file], self.folder, self.env)
-        return self
+        """Starts the process without waiting for it to be ready; returns self."""
+        raise NotImplementedError
 
     def start(self, timeout=30):
         """Starts the process, also again after its end, and waits until /health answers 200."""
@@ -130,6 +118,30 @@ class Worker(Proc):
 
     def delete(self, path, **options):
         return request("DELETE", self.url + path, **options)
+
+
+class Worker(RestPart):
+    """A worker of cluster `group`; stop, kill9, freeze keep the port and properties for start()."""
+
+    def __init__(self, folder, name, kafka, group, properties=None, program=None, env=None):
+        super().__init__(folder, name, free_port())
+        self.program = program or find_program()
+        self.env = {**os.environ, **(env or {})}
+        self.properties = {
+            "bootstrap.servers": kafka,
+            "group.id": group,
+            "listeners": self.url,
+            "rest.advertised.host.name": "127.0.0.1",
+            "rest.advertised.port": str(self.port),
+            **QUICK,
+            **(properties or {}),
+        }
+
+    def launch(self):
+        """Starts the process without waiting for it to be ready."""
+        self.write_config()
+        self.start_process([self.program, self.config_file], self.folder, self.env)
+        return self
 
     def metrics(self):
         """{"name{labels}": value} of GET /metrics."""

@@ -3,6 +3,7 @@
 #include "rest/definitions.h"
 
 #include "rest/secrets.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 
 static cJSON *text_or_null(const char *text)
@@ -34,17 +35,6 @@ cJSON *definition_view(const struct config_def *def, const char *fallback)
     return view;
 }
 
-/* A value that the client did not give, of a key without default, is what this worker takes. */
-static const char *worker_default(const struct config_value *value, const struct kvs *config)
-{
-    for (const char *const *alias = value->def->aliases; alias && *alias; alias++) {
-        if (kvs_has(config, *alias)) {
-            return NULL;
-        }
-    }
-    return kvs_has(config, value->name) ? NULL : value->value;
-}
-
 static cJSON *value_view(const struct config_value *value, const struct kvs *config)
 {
     bool secret =
@@ -62,7 +52,7 @@ static cJSON *value_view(const struct config_value *value, const struct kvs *con
         CLEANUP(free_charp) char *text = secrets_redact(value->errors[i], config);
         (void)cJSON_AddItemToArray(errors, cJSON_CreateString(text));
     }
-    (void)cJSON_AddBoolToObject(view, "visible", true);
+    (void)cJSON_AddBoolToObject(view, "visible", !value->hidden);
     return view;
 }
 
@@ -99,9 +89,8 @@ cJSON *definitions_view(const char *class_name, const struct kvs *config,
         const struct config_value *value = &result->values[i];
         cJSON *entry = cJSON_CreateObject();
         (void)cJSON_AddItemToObject(entry, "definition",
-                                    value->def
-                                        ? definition_view(value->def, worker_default(value, config))
-                                        : cJSON_CreateNull());
+                                    value->def ? definition_view(value->def, NULL)
+                                               : cJSON_CreateNull());
         (void)cJSON_AddItemToObject(entry, "value", value_view(value, config));
         (void)cJSON_AddItemToArray(configs, entry);
         add_group(groups, value);

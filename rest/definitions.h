@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 
 /* definition_view is a ConfigKeyInfo, owned. `fallback` is shown as default where the row has none
  * (what the running worker would take), or NULL. */

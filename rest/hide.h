@@ -7,6 +7,7 @@
 #pragma once
 
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 #include "worker/base/kvs.h"
 #include "worker/providers/providers.h"
 

@@ -1,137 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /connector-plugins: the list, definitions of keys, validation. */
+#include "worker/plugins.h"
+
 #include "rest/body.h"
 #include "rest/definitions.h"
 #include "rest/resources.h"
 #include "rest/validation.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
-#include "worker/convert.h"
-#include "worker/transform.h"
+#include "worker/version_range.h"
 
-/* Version of the classes that Kafka itself brings along; that of GET /. */
-#define KAFKA_VERSION "4.1.1"
-
-static void add_plugin(cJSON *list, const char *class_name, const char *type, const char *version)
+static void add_plugins(cJSON *list, enum plugin_kind kind)
 {
-    cJSON *plugin = cJSON_CreateObject();
-    (void)cJSON_AddStringToObject(plugin, "class", class_name);
-    (void)cJSON_AddStringToObject(plugin, "type", type);
-    (void)cJSON_AddStringToObject(plugin, "version", version);
-    (void)cJSON_AddItemToArray(list, plugin);
-}
-
-/* Full names only; the short ones mean the same classes. */
-static void add_connector(cJSON *list, const struct connector_plugin *plugin)
-{
-    for (const char *const *name = plugin->class_names; *name; name++) {
-        if (name == plugin->class_names || strchr(*name, '.')) {
-            add_plugin(list, *name, connector_type_name(plugin->type), plugin->version);
-        }
+    struct plugin *plugins = NULL;
+    size_t n = plugins_of(kind, &plugins);
+    for (size_t i = 0; i < n; i++) {
+        cJSON *plugin = cJSON_CreateObject();
+        (void)cJSON_AddStringToObject(plugin, "class", plugins[i].class_name);
+        (void)cJSON_AddStringToObject(plugin, "type", plugin_kind_name(kind));
+        (void)cJSON_AddStringToObject(plugin, "version", plugins[i].version);
+        (void)cJSON_AddItemToArray(list, plugin);
     }
-}
-
-static void add_connectors(cJSON *list, enum connector_type type)
-{
-    for (size_t i = 0; connector_plugins()[i]; i++) {
-        if (connector_plugins()[i]->type == type) {
-            add_connector(list, connector_plugins()[i]);
-        }
-    }
-}
-
-static void add_converters(cJSON *list, bool header)
-{
-    for (size_t i = 0; converter_plugins()[i]; i++) {
-        const struct converter_plugin *plugin = converter_plugins()[i];
-        if (header ? plugin->header : plugin->data) {
-            add_plugin(list, plugin->class_name, header ? "header_converter" : "converter",
-                       KAFKA_VERSION);
-        }
-    }
+    free(plugins);
 }
 
 static enum err list_plugins(struct call *call)
 {
+    bool connectors_only = target_flag(&call->target, "connectorsOnly", true);
     cJSON *list = cJSON_CreateArray();
-    add_connectors(list, CONNECTOR_SINK);
-    add_connectors(list, CONNECTOR_SOURCE);
-    if (!target_flag(&call->target, "connectorsOnly", true)) {
-        for (const struct transform_plugin *p = transform_plugins(); p->class_name; p++) {
-            add_plugin(list, p->class_name, "transformation", KAFKA_VERSION);
+    for (enum plugin_kind kind = PLUGIN_SINK; kind < N_PLUGIN_KINDS; kind++) {
+        if (!connectors_only || kind <= PLUGIN_SOURCE) {
+            add_plugins(list, kind);
         }
-        for (const struct predicate_plugin *p = predicate_plugins(); p->class_name; p++) {
-            add_plugin(list, p->class_name, "predicate", KAFKA_VERSION);
-        }
-        add_converters(list, false);
-        add_converters(list, true);
     }
     answer_json(call, 200, list);
     return ERR_OK;
 }
 
-/* What a name in the path means. */
-struct found {
-    const struct config_table *own; /* NULL: no such plug-in */
-    const struct config_table *common;
-    const char *version;
-};
-
-static struct found find_plugin(const char *name)
-{
-    const struct connector_plugin *connector = connector_find(name);
-    if (connector) {
-        return (struct found){ &connector->table, connector_common_table(connector->type),
-                               connector->version };
-    }
-    const struct converter_plugin *converter = converter_find(name);
-    if (converter) {
-        return (struct found){ &converter->table, NULL, KAFKA_VERSION };
-    }
-    const struct transform_plugin *transform = transform_find(name);
-    if (transform) {
-        return (struct found){ &transform->kind->table, NULL, KAFKA_VERSION };
-    }
-    const struct predicate_plugin *predicate = predicate_find(name);
-    return (struct found){ predicate ? &predicate->table : NULL, NULL, KAFKA_VERSION };
-}
-
-static bool version_fits(struct call *call, const char *version)
+/* Whether the plug-in has the version that `version` asks for. */
+static bool version_fits(struct call *call, const struct plugin *plugin)
 {
     const char *wanted = target_query(&call->target, "version");
-    if (!wanted || wanted[0] == '\0' || strcmp(wanted, "latest") == 0 ||
-        strcmp(wanted, version) == 0) {
+    struct error error = { ERR_OK, "" };
+    bool matches = false;
+    char *found = NULL;
+    if (!wanted) {
         return true;
     }
-    bool range = strpbrk(wanted, "[(") != NULL;
-    CLEANUP(free_charp)
-    char *shown = range ? xstrdup(wanted) : xasprintf("[%s,%s]", wanted, wanted);
-    answer_error(call, 400,
-                 "Plugin %s not found that matches the version range %s, available versions: [%s]",
-                 call->name, shown, version);
-    return false;
+    if (version_range_match(wanted, plugin->version, &matches, &found, &error) != ERR_OK) {
+        answer_error(call, 400, "Invalid version specification: %s", wanted);
+        return false;
+    }
+    CLEANUP(free_charp) char *range = found;
+    if (!matches) {
+        CLEANUP(free_charp)
+        char *text = version_mismatch(plugin->class_name, range, plugin->version);
+        answer_error(call, 400, "%s", text);
+    }
+    return matches;
+}
+
+static void add_common(cJSON *list, enum plugin_kind kind, const struct plugin *plugin)
+{
+    if (kind > PLUGIN_SOURCE) {
+        return;
+    }
+    const struct config_table *common =
+        connector_common_table(kind == PLUGIN_SINK ? CONNECTOR_SINK : CONNECTOR_SOURCE);
+    for (size_t i = 0; i < common->n_rows; i++) {
+        const struct config_def *def = &common->rows[i];
+        bool version = strcmp(def->name, "connector.plugin.version") == 0;
+        if (!config_find(plugin->table, def->name)) {
+            (void)cJSON_AddItemToArray(list,
+                                       definition_view(def, version ? plugin->version : NULL));
+        }
+    }
 }
 
 static enum err get_definitions(struct call *call)
 {
-    struct found found = find_plugin(call->name);
-    if (!found.own) {
+    enum plugin_kind kind = PLUGIN_SINK;
+    struct plugin plugin;
+    if (!plugin_find_any(call->name, &kind, &plugin)) {
         answer_error(call, 404, "Unknown plugin %s.", call->name);
         return ERR_NOT_FOUND;
     }
-    if (!version_fits(call, found.version)) {
+    if (!version_fits(call, &plugin)) {
         return ERR_INVALID;
     }
     cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < found.own->n_rows; i++) {
-        (void)cJSON_AddItemToArray(list, definition_view(&found.own->rows[i], NULL));
+    for (size_t i = 0; i < plugin.table->n_rows; i++) {
+        (void)cJSON_AddItemToArray(list, definition_view(&plugin.table->rows[i], NULL));
     }
-    for (size_t i = 0; found.common && i < found.common->n_rows; i++) {
-        const struct config_def *def = &found.common->rows[i];
-        if (!config_find(found.own, def->name)) {
-            (void)cJSON_AddItemToArray(list, definition_view(def, NULL));
-        }
-    }
+    add_common(list, kind, &plugin);
     answer_json(call, 200, list);
     return ERR_OK;
 }
@@ -188,14 +150,15 @@ static const struct route rows[] = {
       .handler = get_definitions,
       .flags = ROUTE_EARLY,
       .doc = "Configuration keys of a plug-in.",
-      .query = { { "version", "text", "A version, or latest (the default)." } },
+      .query = { { "version", "string",
+                   "A version, a range of versions, or latest (the default)." } },
       .replies = { { 200, "[ConfigKeyInfo]" } } },
     { .method = "PUT",
       .pattern = "/connector-plugins/{plugin}/config/validate",
       .handler = validate,
       .flags = ROUTE_EARLY,
       .doc = "Checks a connector config and says what is wrong with each key.",
-      .request = "ConnectorConfig",
+      .request = "{scalar?}",
       .replies = { { 200, "ConfigInfos" } } },
 };
 

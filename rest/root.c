@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET / and GET /health. */
 #include "rest/resources.h"
-
-/* The Kafka version whose Connect interface this is; clients decide by it what they may call. */
-#define CONNECT_VERSION "4.1.1"
+#include "worker/version_range.h"
 
 static enum err get_root(struct call *call)
 {

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/pem.h"

@@ -4,6 +4,7 @@
 
 #include "rest/hide.h"
 #include "rest/secrets.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
 

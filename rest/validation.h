@@ -8,6 +8,8 @@
 #include "rest/call.h"
 #include "worker/base/err.h"
 
+struct config_result;
+
 /* validation_name gives call->config its name if it has none. A name that is not call->name is
  * answered with 400: ERR_INVALID. */
 enum err validation_name(struct call *call);

@@ -9,6 +9,10 @@ bool class_name_is(const char *full, const char *given, const char *suffix)
     if (strcmp(full, given) == 0) {
         return true;
     }
+    /* As in Connect, classes within classes have their full name only. */
+    if (strchr(full, '$')) {
+        return false;
+    }
     const char *dot = strrchr(full, '.');
     const char *simple = dot ? dot + 1 : full;
     if (strcmp(simple, given) == 0) {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
 #include "worker/base/log.h"

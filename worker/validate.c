@@ -2,9 +2,9 @@
 /* Validation of whole connector configs, in Kafka Connect's order and words. See connector.h. */
 #include "worker/validate.h"
 
-#include <ctype.h>
 #include <strings.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/convert.h"
 #include "worker/secrets.h"
@@ -55,10 +55,11 @@ static enum err unknown_class(const char *class_name, struct error *reterr)
     return err;
 }
 
-static bool is_defined(const struct validation *v, const char *key)
+/* Whether an entry took the key in, under its own name or as an alias. */
+static bool is_listed(const struct validation *v, const char *key)
 {
-    return config_find(connector_common_table(v->plugin->type), key) != NULL ||
-           config_find(&v->plugin->table, key) != NULL;
+    const struct config_def *def = config_find(&v->plugin->table, key);
+    return config_result_find(v->result, def ? def->name : key) != NULL;
 }
 
 /* A null value of a key that nobody defined is an error of its own entry. */
@@ -66,7 +67,7 @@ static void check_nulls(const struct validation *v)
 {
     for (size_t i = 0; i < v->config->n_items; i++) {
         const struct kv *item = &v->config->items[i];
-        if (!item->value && !is_defined(v, item->key)) {
+        if (!item->value && !is_listed(v, item->key)) {
             config_value_error(validate_entry(v, item->key),
                                "Null value can not be supplied as the configuration value.");
         }
@@ -121,6 +122,32 @@ static void check_lengths(const struct validation *v)
     }
 }
 
+/* Everything but what the framework's rows say. */
+static void validate_parts(const struct validation *v)
+{
+    validate_converters(v);
+    validate_transforms(v);
+    if (v->plugin->type == CONNECTOR_SOURCE) {
+        validate_source_keys(v);
+    } else {
+        validate_sink_keys(v);
+    }
+    config_validate(&v->plugin->table, v->config, v->result);
+    check_aliases(v);
+    check_lengths(v);
+    if (v->plugin->validate) {
+        v->plugin->validate(v->config, v->result);
+    }
+    validate_client_overrides(v);
+    validate_converter_keys(v);
+}
+
+/* Connect lists what nobody defined before all definitions, but for client overrides. */
+static bool stands_first(const struct config_value *value)
+{
+    return !value->def && !strstr(value->name, ".override.");
+}
+
 enum err connector_validate(const struct kvs *worker_props, const struct kvs *config,
                             struct config_result *result, struct error *reterr)
 {
@@ -134,23 +161,12 @@ enum err connector_validate(const struct kvs *worker_props, const struct kvs *co
     if (!plugin) {
         return unknown_class(class_name, reterr);
     }
-    struct validation v = { worker_props, config, plugin, result };
-    check_nulls(&v);
+    const struct validation v = { worker_props, config, plugin, result };
     config_validate(connector_common_table(plugin->type), config, result);
-    validate_versions(&v);
-    validate_converters(&v);
-    validate_transforms(&v);
-    if (plugin->type == CONNECTOR_SOURCE) {
-        validate_source_keys(&v);
-    } else {
-        validate_sink_keys(&v);
+    if (validate_connector_version(&v)) {
+        validate_parts(&v);
     }
-    config_validate(&plugin->table, config, result);
-    check_aliases(&v);
-    check_lengths(&v);
-    if (plugin->validate) {
-        plugin->validate(config, result);
-    }
-    validate_client_overrides(&v);
+    check_nulls(&v);
+    config_result_sort(result, stands_first);
     return ERR_OK;
 }

@@ -1,221 +1,223 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converters, transforms and plug-in versions of a connector config. See validate.h. */
-#include <strings.h>
+/* Classes and versions of a connector config: the connector's own version, the converters, and what
+ * these share with transforms. See validate.h. */
+#include <stdlib.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/convert.h"
-#include "worker/transform.h"
 #include "worker/validate.h"
 
-/* The version of Apache Kafka whose converters these are the counterparts of, as in GET /. */
-#define KAFKA_VERSION "4.1.1"
-
-static const struct {
-    const char *key;
-    const char *version_key;
-    bool header;
-} converter_keys[] = {
-    { "key.converter", "key.converter.plugin.version", false },
-    { "value.converter", "value.converter.plugin.version", false },
-    { "header.converter", "header.converter.plugin.version", true },
-};
-
-static bool converts(const struct converter_plugin *plugin, bool header)
+static const char *interface_name(enum plugin_kind kind)
 {
-    return header ? plugin->header : plugin->data;
+    static const char *const names[] = {
+        "SinkConnector", "SourceConnector", "Transformation",
+        "Predicate",     "Converter",       "HeaderConverter",
+    };
+    return names[kind];
 }
 
-static void recommend_converters(struct config_value *entry, bool header)
+void validate_recommend(struct config_value *entry, enum plugin_kind kind)
 {
-    for (size_t i = 0; converter_plugins()[i]; i++) {
-        if (converts(converter_plugins()[i], header)) {
-            config_value_recommend(entry, converter_plugins()[i]->class_name);
+    struct plugin *list = NULL;
+    size_t n = plugins_of(kind, &list);
+    for (size_t i = 0; i < n; i++) {
+        config_value_recommend(entry, list[i].class_name);
+    }
+    free(list);
+}
+
+bool validate_class(struct config_value *entry, enum plugin_kind kind, struct plugin *ret_plugin)
+{
+    if (!entry->value) {
+        return false;
+    }
+    CLEANUP(free_charp) char *given = xstrdup(entry->value);
+    if (plugin_find(kind, given, ret_plugin)) {
+        config_value_set(entry, ret_plugin->class_name);
+        return true;
+    }
+    enum plugin_kind other = kind;
+    struct plugin known;
+    if (plugin_find_any(given, &other, &known)) {
+        config_value_set(entry, known.class_name);
+        config_value_error(entry, "Class class %s does not implement the %s interface",
+                           known.class_name, interface_name(kind));
+    } else {
+        config_value_set(entry, NULL);
+        config_value_error(entry,
+                           "Invalid value %s for configuration %s: Class %s could not be found.",
+                           given, entry->name, given);
+    }
+    return false;
+}
+
+bool validate_version(struct config_value *class_entry, struct config_value *version_entry,
+                      const struct plugin *plugin, bool tell_class)
+{
+    struct error error = { ERR_OK, "" };
+    bool matches = true;
+    char *range = NULL;
+    const char *wanted = version_entry->value;
+    if (!wanted) {
+        return true;
+    }
+    if (version_range_match(wanted, plugin->version, &matches, &range, &error) != ERR_OK) {
+        config_value_error(version_entry, "%s", error.text);
+        if (tell_class) {
+            config_value_error(class_entry, "%s", error.text);
+        }
+        return false;
+    }
+    CLEANUP(free_charp) char *shown = range;
+    if (!matches) {
+        CLEANUP(free_charp)
+        char *text = version_mismatch(plugin->class_name, shown, plugin->version);
+        config_value_error(class_entry, "%s", text);
+        config_value_error(version_entry, "%s", text);
+    }
+    return matches;
+}
+
+void validate_sub_keys(const struct kvs *config, const char *prefix, struct kvs *ret_keys)
+{
+    size_t length = strlen(prefix);
+    for (size_t i = 0; i < config->n_items; i++) {
+        if (strncmp(config->items[i].key, prefix, length) == 0) {
+            kvs_set(ret_keys, config->items[i].key + length, config->items[i].value);
         }
     }
 }
 
-/* Opens the converter once: its own keys may be wrong. */
-static void try_converter(const struct validation *v, const char *key, struct config_value *entry)
+bool validate_connector_version(const struct validation *v)
 {
-    struct converter *converter = NULL;
-    struct error error = { ERR_OK, "" };
-    if (converter_open(v->config, v->worker_props, key, "", &converter, &error) != ERR_OK) {
-        config_value_error(entry, "%s", error.text);
-        return;
+    static const char key[] = "connector.plugin.version";
+    const struct plugin plugin = { v->plugin->class_names[0], v->plugin->version, NULL };
+    struct config_value *entry = config_result_find(v->result, key);
+    config_value_default(entry, plugin.version);
+    config_value_recommend(entry, plugin.version);
+    if (!entry->value && entry->n_errors == 0) {
+        config_value_set(entry, plugin.version);
     }
-    free(entry->value);
-    entry->value = xstrdup(converter_name(converter));
-    converter_close(converter);
+    return validate_version(config_result_find(v->result, "connector.class"), entry, &plugin, true);
 }
 
-static void check_converter(const struct validation *v, const char *key, bool header)
+/* The three places of converters; in the order in which Connect adds their own keys. */
+static const struct place {
+    const char *key;
+    const char *version_key;
+    const char *prefix;
+    const char *type;
+    enum plugin_kind kind;
+    const char *fallback; /* class if neither connector nor worker names one */
+} places[] = {
+    { "header.converter", "header.converter.plugin.version", "header.converter.", "header",
+      PLUGIN_HEADER_CONVERTER, "org.apache.kafka.connect.storage.SimpleHeaderConverter" },
+    { "key.converter", "key.converter.plugin.version", "key.converter.", "key", PLUGIN_CONVERTER,
+      NULL },
+    { "value.converter", "value.converter.plugin.version", "value.converter.", "value",
+      PLUGIN_CONVERTER, NULL },
+};
+
+/* What the worker converts with if the connector does not say. */
+static void show_default(const struct validation *v, const struct place *place,
+                         struct config_value *entry)
 {
-    struct config_value *entry = config_result_find(v->result, key);
-    recommend_converters(entry, header);
-    const char *class_name = converter_class(v->config, v->worker_props, key, NULL);
-    if (!class_name) {
+    const char *name = converter_class(NULL, v->worker_props, place->key, place->fallback);
+    struct plugin plugin;
+    if (!name || !plugin_find(place->kind, name, &plugin)) {
         return;
     }
-    const struct converter_plugin *plugin = converter_find(class_name);
-    if (!plugin) {
-        config_value_error(entry,
-                           "Invalid value %s for configuration %s: Class %s could not be found.",
-                           class_name, key, class_name);
-    } else if (!converts(plugin, header)) {
-        config_value_error(entry, "Class class %s does not implement the %s interface",
-                           plugin->class_name, header ? "HeaderConverter" : "Converter");
-    } else {
-        try_converter(v, key, entry);
+    config_value_default(entry, plugin.class_name);
+    if (!kvs_has(v->config, place->key)) {
+        config_value_set(entry, plugin.class_name);
     }
+}
+
+/* The version entry of a converter that is fine, or that the worker chooses. */
+static void show_version(struct config_value *entry)
+{
+    config_value_default(entry, CONNECT_VERSION);
+    if (!entry->value && entry->n_errors == 0) {
+        config_value_set(entry, CONNECT_VERSION);
+    }
+}
+
+static void check_place(const struct validation *v, const struct place *place)
+{
+    struct config_value *entry = config_result_find(v->result, place->key);
+    struct config_value *version = config_result_find(v->result, place->version_key);
+    validate_recommend(entry, place->kind);
+    show_default(v, place, entry);
+    struct plugin plugin;
+    if (!kvs_get(v->config, place->key)) {
+        show_version(version);
+        version->hidden = kvs_has(v->config, place->key);
+        if (!version->hidden) {
+            config_value_recommend(version, CONNECT_VERSION);
+        }
+        return;
+    }
+    /* Blanks around a class are no part of any name, and the task's start takes it as it is. */
+    if (entry->value && strcmp(entry->value, kvs_get(v->config, place->key)) != 0) {
+        config_value_set(entry, kvs_get(v->config, place->key));
+    }
+    if (!validate_class(entry, place->kind, &plugin)) {
+        version->hidden = entry->value == NULL;
+        config_value_set(version, NULL);
+        return;
+    }
+    show_version(version);
+    config_value_recommend(version, CONNECT_VERSION);
+    (void)validate_version(entry, version, &plugin, false);
 }
 
 void validate_converters(const struct validation *v)
 {
-    for (size_t i = 0; i < N_ELEMENTS(converter_keys); i++) {
-        check_converter(v, converter_keys[i].key, converter_keys[i].header);
+    for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+        check_place(v, &places[i]);
     }
 }
 
-/* Whether a wanted version, as Connect writes ranges, can only be `version`. */
-static bool version_matches(const char *wanted, const char *version)
+/* Opens the converter once: its keys may be wrong together. */
+static void try_converter(const struct validation *v, const struct place *place)
 {
-    if (wanted[0] == '\0' || strcasecmp(wanted, "latest") == 0 || strcmp(wanted, version) == 0) {
-        return true;
-    }
-    CLEANUP(free_charp) char *exact = xasprintf("[%s]", version);
-    CLEANUP(free_charp) char *range = xasprintf("[%s,%s]", version, version);
-    return strcmp(wanted, exact) == 0 || strcmp(wanted, range) == 0;
-}
-
-static void check_version(const struct validation *v, const char *class_key, const char *key,
-                          const char *version)
-{
-    struct config_value *entry = config_result_find(v->result, key);
-    config_value_recommend(entry, version);
-    if (!entry->value) {
-        entry->value = xstrdup(version);
+    struct converter *converter = NULL;
+    struct error error = { ERR_OK, "" };
+    if (converter_open(v->config, v->worker_props, place->key, "", &converter, &error) != ERR_OK) {
+        config_value_error(config_result_find(v->result, place->key), "%s", error.text);
         return;
     }
-    if (version_matches(entry->value, version)) {
-        return;
-    }
-    const char *class_name = kvs_get(v->config, class_key);
-    const char *open = strpbrk(entry->value, "[(") ? "" : "[";
-    const char *close = open[0] ? "]" : "";
-    CLEANUP(free_charp)
-    char *text =
-        xasprintf("Plugin %s not found that matches the version range %s%s%s%s%s, available "
-                  "versions: [%s]",
-                  class_name ? class_name : class_key, open, entry->value, open[0] ? "," : "",
-                  open[0] ? entry->value : "", close, version);
-    config_value_error(config_result_find(v->result, class_key), "%s", text);
-    config_value_error(entry, "%s", text);
+    converter_close(converter);
 }
 
-void validate_versions(const struct validation *v)
+static size_t embed_rows(const struct validation *v, const struct place *place,
+                         const struct config_table *table)
 {
-    check_version(v, "connector.class", "connector.plugin.version", v->plugin->version);
-    for (size_t i = 0; i < N_ELEMENTS(converter_keys); i++) {
-        check_version(v, converter_keys[i].key, converter_keys[i].version_key, KAFKA_VERSION);
-    }
-}
-
-/* Aliases are compared with each other, and each gets an entry of its own: a bound keeps a hostile
- * list from costing more than the request that carried it. */
-#define MAX_ALIASES 100
-
-static bool listed_before(const struct config_list *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list->items[i], list->items[n]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_duplicates(const struct config_list *list)
-{
-    for (size_t i = 0; i < list->n_items; i++) {
-        if (listed_before(list, i)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add_duplicate_error(const struct validation *v, const char *key,
-                                const struct config_list *list)
-{
-    struct buf text;
-    buf_init(&text);
-    for (size_t i = 0; i < list->n_items; i++) {
-        buf_printf(&text, "%s%s", i == 0 ? "" : ", ", list->items[i]);
-    }
-    config_value_error(validate_entry(v, key),
-                       "Invalid value [%s] for configuration %s: Duplicate alias provided.",
-                       buf_text(&text), key);
-    buf_fini(&text);
-}
-
-/* Makes an instance once: what its own keys may have wrong shows then. */
-static enum err try_plugin(const struct validation *v, const char *group, const char *alias,
-                           const char *class_name, struct error *reterr)
-{
-    bool transform = strcmp(group, "transforms") == 0;
-    const struct transform_plugin *plugin = transform ? transform_find(class_name) : NULL;
-    const struct predicate_plugin *predicate = transform ? NULL : predicate_find(class_name);
-    if (!plugin && !predicate) {
-        return error_set(reterr, ERR_NOT_FOUND,
-                         "Invalid value %s for configuration %s.%s.type: Class %s could not be "
-                         "found.",
-                         class_name, group, alias, class_name);
-    }
     CLEANUP(kvs_fini) struct kvs keys;
     kvs_init(&keys);
-    plugin_keys(v->config, group, alias, &keys);
-    return plugin ? transform_check(plugin, &keys, reterr)
-                  : predicate_check(predicate, &keys, reterr);
+    validate_sub_keys(v->config, place->prefix, &keys);
+    kvs_set(&keys, "converter.type", place->type);
+    const struct config_place where = { .prefix = place->prefix, .apart = true };
+    size_t n_errors = 0;
+    for (size_t i = 0; i < table->n_rows; i++) {
+        n_errors += config_embed(&table->rows[i], &keys, &where, 0, v->result)->n_errors;
+    }
+    return n_errors;
 }
 
-static void check_type(const struct validation *v, const char *group, const char *alias)
+void validate_converter_keys(const struct validation *v)
 {
-    CLEANUP(free_charp) char *key = xasprintf("%s.%s.type", group, alias);
-    const char *class_name = kvs_get(v->config, key);
-    struct config_value *entry = validate_entry(v, key);
-    struct error error = { ERR_OK, "" };
-    if (!class_name) {
-        config_value_error(
-            entry, "Missing required configuration \"%s\" which has no default value.", key);
-    } else if (try_plugin(v, group, alias, class_name, &error) != ERR_OK) {
-        config_value_error(entry, "%s", error.text);
+    for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+        const struct place *place = &places[i];
+        const struct config_value *entry = config_result_find(v->result, place->key);
+        const struct config_value *version = config_result_find(v->result, place->version_key);
+        struct plugin plugin;
+        bool usable = kvs_get(v->config, place->key) && entry->n_errors == 0 &&
+                      version->n_errors == 0 && entry->value &&
+                      plugin_find(place->kind, entry->value, &plugin);
+        if (usable && embed_rows(v, place, plugin.table) == 0) {
+            try_converter(v, place);
+        }
     }
-}
-
-static void check_group(const struct validation *v, const char *group)
-{
-    const char *text = kvs_get(v->config, group);
-    struct config_list aliases;
-    config_list_split(text ? text : "", &aliases);
-    if (aliases.n_items > MAX_ALIASES) {
-        config_value_error(validate_entry(v, group),
-                           "Invalid value of %zu aliases for configuration %s: List must have no "
-                           "more than %d entries",
-                           aliases.n_items, group, MAX_ALIASES);
-        config_list_fini(&aliases);
-        return;
-    }
-    if (has_duplicates(&aliases)) {
-        add_duplicate_error(v, group, &aliases);
-    }
-    for (size_t i = 0; i < aliases.n_items; i++) {
-        check_type(v, group, aliases.items[i]);
-    }
-    config_list_fini(&aliases);
-}
-
-void validate_transforms(const struct validation *v)
-{
-    check_group(v, "transforms");
-    check_group(v, "predicates");
 }

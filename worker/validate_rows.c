@@ -7,8 +7,9 @@
 
 static const char *const reload_actions[] = { "none", "restart", NULL };
 static const char *const tolerances[] = { "none", "all", NULL };
-static const char *const exactly_once[] = { "requested", "required", NULL };
-static const char *const boundaries[] = { "poll", "interval", "connector", NULL };
+/* In the order and spelling in which Connect lists them. */
+static const char *const exactly_once[] = { "REQUIRED", "REQUESTED", NULL };
+static const char *const boundaries[] = { "INTERVAL", "POLL", "CONNECTOR", NULL };
 
 /* clang-format off */
 #define COMMON_ROWS \
@@ -155,8 +156,6 @@ static const char *const boundaries[] = { "poll", "interval", "connector", NULL 
     { .name = "errors.retry.timeout", \
       .type = CONFIG_LONG, \
       .default_value = "0", \
-      .has_min = true, \
-      .min = -1, \
       .cost = CONFIG_COST_PIPELINE, \
       .importance = CONFIG_MEDIUM, \
       .group = "Error Handling", \
@@ -168,8 +167,6 @@ static const char *const boundaries[] = { "poll", "interval", "connector", NULL 
     { .name = "errors.retry.delay.max.ms", \
       .type = CONFIG_LONG, \
       .default_value = "60000", \
-      .has_min = true, \
-      .min = 0, \
       .cost = CONFIG_COST_PIPELINE, \
       .importance = CONFIG_MEDIUM, \
       .group = "Error Handling", \
@@ -291,6 +288,7 @@ static const struct config_def source_rows[] = {
       .doc = "Accepted for compatibility: there are no transactions." },
     { .name = "offsets.storage.topic",
       .type = CONFIG_STRING,
+      .non_empty = true,
       .importance = CONFIG_LOW,
       .group = "offsets.topic",
       .order = 1,

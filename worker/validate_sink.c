@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of sink connectors: which topics, which dead letter queue, which group. See validate.h. */
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/base/regex.h"
 #include "worker/validate.h"

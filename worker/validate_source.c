@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <strings.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/base/regex.h"
 #include "worker/kafka/props.h"
@@ -32,12 +33,13 @@ static void check_count(const struct validation *v, const char *key, enum config
     char *end = NULL;
     long long number = strtoll(value, &end, 10);
     long long max = type == CONFIG_SHORT ? SHRT_MAX : INT_MAX;
-    struct config_value *entry = validate_entry(v, key);
     if (value[0] == '\0' || *end != '\0' || number > max) {
-        config_value_error(entry, "Invalid value %s for configuration %s: Not a number of type %s",
-                           value, key, config_type_name(type));
+        config_value_error(validate_entry(v, key),
+                           "Invalid value %s for configuration %s: Not a number of type %s", value,
+                           key, config_type_name(type));
     } else if (number != -1 && number < 1) {
-        config_value_error(entry, "Invalid value %s for configuration %s: %s", value, key, reason);
+        config_value_error(validate_entry(v, key), "Invalid value %s for configuration %s: %s",
+                           value, key, reason);
     }
 }
 
@@ -94,25 +96,51 @@ static void check_groups(const struct validation *v)
     config_list_fini(&groups);
 }
 
-static void check_topic_creation(const struct validation *v)
+/* Aliases first: with a doubled one nothing else can be said of them. */
+static bool groups_unique(const struct validation *v)
 {
-    bool used = false;
+    const char *text = kvs_get(v->config, "topic.creation.groups");
+    struct config_list groups;
+    config_list_split(text ? text : "", &groups);
+    validate_unique(v, "topic.creation.groups", &groups);
+    config_list_fini(&groups);
+    return config_result_find(v->result, "topic.creation.groups")->n_errors == 0;
+}
+
+static bool is_topic_creation(const char *key)
+{
+    return strncmp(key, TOPIC_CREATION_PREFIX, strlen(TOPIC_CREATION_PREFIX)) == 0;
+}
+
+static bool uses_topic_creation(const struct validation *v)
+{
+    for (size_t i = 0; i < v->config->n_items; i++) {
+        if (is_topic_creation(v->config->items[i].key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_counts(const struct validation *v)
+{
     for (size_t i = 0; i < v->config->n_items; i++) {
         const char *key = v->config->items[i].key;
-        if (strncmp(key, TOPIC_CREATION_PREFIX, strlen(TOPIC_CREATION_PREFIX)) != 0) {
-            continue;
-        }
-        used = true;
-        if (ends_with(key, ".partitions")) {
+        if (is_topic_creation(key) && ends_with(key, ".partitions")) {
             check_count(v, key, CONFIG_INT,
                         "Number of partitions must be positive, or -1 to use the broker's default");
-        } else if (ends_with(key, ".replication.factor")) {
+        } else if (is_topic_creation(key) && ends_with(key, ".replication.factor")) {
             check_count(v, key, CONFIG_SHORT,
                         "Replication factor must be positive and not larger than the number of "
                         "brokers in the Kafka cluster, or -1 to use the broker's default");
         }
     }
-    if (used) {
+}
+
+static void check_topic_creation(const struct validation *v)
+{
+    if (groups_unique(v) && uses_topic_creation(v)) {
+        check_counts(v);
         require(v, "topic.creation.default.replication.factor");
         require(v, "topic.creation.default.partitions");
         check_groups(v);
@@ -131,8 +159,7 @@ static void refuse_value(const struct validation *v, const char *key, const char
 void validate_source_keys(const struct validation *v)
 {
     refuse_value(v, "exactly.once.support", "required",
-                 "The connector does not support exactly-once semantics with the provided "
-                 "configuration.");
+                 "This worker does not have exactly-once source support enabled.");
     refuse_value(v, "transaction.boundary", "connector",
                  "The connector does not support connector-defined transaction boundaries with "
                  "the given configuration. Please reconfigure it to use a different transaction "
@@ -197,8 +224,12 @@ static void check_override(const struct validation *v, const struct override_kin
                            policy, item->key + strlen(kind->prefix));
         return;
     }
+    if (!item->value) {
+        config_value_error(entry, "Null value can not be supplied as the configuration value.");
+        return;
+    }
     struct error error = { ERR_OK, "" };
-    if (item->value && try_props(v, kind->role, &overrides, &error) != ERR_OK) {
+    if (try_props(v, kind->role, &overrides, &error) != ERR_OK) {
         config_value_error(entry, "%s", error.text);
     }
 }
@@ -229,9 +260,32 @@ static void check_kind(const struct validation *v, const struct override_kind *k
     }
 }
 
+static bool has_text(const struct validation *v, const char *key)
+{
+    const char *value = kvs_get(v->config, key);
+    return value && value[0] != '\0';
+}
+
+/* Only clients that a connector has are looked at; others' keys mean nothing. */
+static bool uses_client(const struct validation *v, enum kafka_role role)
+{
+    bool source = v->plugin->type == CONNECTOR_SOURCE;
+    bool dead_letters = has_text(v, "errors.deadletterqueue.topic.name");
+    switch (role) {
+    case KAFKA_CONNECTOR_PRODUCER:
+        return source || dead_letters;
+    case KAFKA_CONNECTOR_CONSUMER:
+        return !source;
+    default:
+        return source ? uses_topic_creation(v) : dead_letters;
+    }
+}
+
 void validate_client_overrides(const struct validation *v)
 {
     for (size_t i = 0; i < N_ELEMENTS(override_kinds); i++) {
-        check_kind(v, &override_kinds[i]);
+        if (uses_client(v, override_kinds[i].role)) {
+            check_kind(v, &override_kinds[i]);
+        }
     }
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/properties.h"
@@ -297,7 +298,8 @@ static void add_shortened(struct buf *text, const char *error, const char *value
     buf_printf(text, "...%s", shown + strlen(value));
 }
 
-static enum err first_error(const struct config_result *result, struct error *reterr)
+static enum err first_error(const struct kvs *props, const struct config_result *result,
+                            struct error *reterr)
 {
     for (size_t i = 0; i < result->n_values; i++) {
         const struct config_value *value = &result->values[i];
@@ -306,7 +308,9 @@ static enum err first_error(const struct config_result *result, struct error *re
         }
         struct buf text;
         buf_init(&text);
-        add_shortened(&text, value->errors[0], value->value);
+        const struct config_table row = { value->def, 1 };
+        CLEANUP(free_charp) char *given = config_text(&row, props, value->name);
+        add_shortened(&text, value->errors[0], given);
         if (text.length == 0 || text.data[text.length - 1] != '.') {
             buf_add_char(&text, '.');
         }
@@ -379,7 +383,7 @@ enum err worker_config_check(const struct kvs *props, struct error *reterr)
     struct config_result result;
     config_result_init(&result);
     config_validate(worker_config_table(), props, &result);
-    enum err err = first_error(&result, reterr);
+    enum err err = first_error(props, &result, reterr);
     config_result_fini(&result);
     if (err == ERR_OK) {
         err = check_times(props, reterr);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 
 void config_result_init(struct config_result *result)
@@ -20,12 +21,24 @@ static void free_texts(char **texts, size_t n)
     free(texts);
 }
 
+static void made_free(struct config_made *made)
+{
+    if (made) {
+        free(made->name);
+        free(made->group);
+        free(made->display_name);
+        free(made->default_value);
+        free(made);
+    }
+}
+
 void config_result_fini(struct config_result *result)
 {
     for (size_t i = 0; i < result->n_values; i++) {
         struct config_value *value = &result->values[i];
         free(value->name);
         free(value->value);
+        made_free(value->made);
         free_texts(value->errors, value->n_errors);
         free_texts(value->recommended, value->n_recommended);
     }
@@ -60,7 +73,44 @@ struct config_value *config_result_add(struct config_result *result, const char 
         .name = xstrdup(key),
         .value = value ? xstrdup(value) : NULL,
     };
+    entry->parse_name = entry->name;
+    entry->check_name = entry->name;
     return entry;
+}
+
+void config_value_define(struct config_value *value, const struct config_def *def,
+                         const char *group, const char *display_name, int order)
+{
+    struct config_made *made = xcalloc(1, sizeof(*made));
+    made->def = *def;
+    made->def.name = made->name = xstrdup(value->name);
+    made->def.order = order;
+    if (group) {
+        made->def.group = made->group = xstrdup(group);
+    }
+    if (display_name) {
+        made->def.display_name = made->display_name = xstrdup(display_name);
+    }
+    made_free(value->made);
+    value->made = made;
+    value->def = &made->def;
+}
+
+void config_value_default(struct config_value *value, const char *text)
+{
+    if (!value->made) {
+        config_value_define(value, value->def, NULL, NULL, value->def->order);
+    }
+    free(value->made->default_value);
+    value->made->default_value = text ? xstrdup(text) : NULL;
+    value->made->def.default_value = value->made->default_value;
+}
+
+void config_value_set(struct config_value *value, const char *text)
+{
+    char *copy = text ? xstrdup(text) : NULL;
+    free(value->value);
+    value->value = copy;
 }
 
 static void add_text(char ***texts, size_t *n, char *owned)
@@ -85,6 +135,23 @@ void config_value_recommend(struct config_value *value, const char *text)
     add_text(&value->recommended, &value->n_recommended, xstrdup(text));
 }
 
+void config_result_sort(struct config_result *result,
+                        bool (*is_first)(const struct config_value *value))
+{
+    struct config_value *sorted = xcalloc(result->n_values + 1, sizeof(*sorted));
+    size_t n = 0;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < result->n_values; i++) {
+            if (is_first(&result->values[i]) == (round == 0)) {
+                sorted[n++] = result->values[i];
+            }
+        }
+    }
+    free(result->values);
+    result->values = sorted;
+    result->size = result->n_values + 1;
+}
+
 size_t config_result_errors(const struct config_result *result)
 {
     size_t n = 0;
@@ -94,9 +161,17 @@ size_t config_result_errors(const struct config_result *result)
     return n;
 }
 
+/* What does not parse. */
+static void unparsed(struct config_value *entry, const char *shown, const char *reason)
+{
+    config_value_error(entry, "Invalid value %s for configuration %s: %s", shown, entry->parse_name,
+                       reason);
+}
+
+/* What parses, and is not allowed. */
 static void invalid(struct config_value *entry, const char *shown, const char *reason)
 {
-    config_value_error(entry, "Invalid value %s for configuration %s: %s", shown, entry->name,
+    config_value_error(entry, "Invalid value %s for configuration %s: %s", shown, entry->check_name,
                        reason);
 }
 
@@ -152,10 +227,12 @@ static bool parse_number(enum config_type type, const char *text, long double *r
     return true;
 }
 
-/* As in Connect, the range check meets a null when there is no number. */
+/* As in Connect, the range check meets a null when there is no number; a key whose default is null
+ * bears it. */
 static void check_null_range(struct config_value *entry)
 {
-    if (entry->def->has_min || entry->def->has_max) {
+    bool bears_null = !entry->def->required && !entry->def->default_value;
+    if ((entry->def->has_min || entry->def->has_max) && !bears_null) {
         invalid(entry, "null", "Value must be non-null");
     }
 }
@@ -170,7 +247,7 @@ static void check_number(struct config_value *entry, const char *text)
     }
     char reason[80];
     (void)snprintf(reason, sizeof(reason), "Not a number of type %s", config_type_name(def->type));
-    invalid(entry, text, reason);
+    unparsed(entry, text, reason);
     check_null_range(entry);
 }
 
@@ -237,7 +314,7 @@ static void check_type(struct config_value *entry, const char *text)
         break;
     case CONFIG_BOOLEAN:
         if (!config_parse_bool(text, &truth)) {
-            invalid(entry, text, "Expected value to be either true or false");
+            unparsed(entry, text, "Expected value to be either true or false");
         }
         break;
     case CONFIG_STRING:
@@ -245,6 +322,15 @@ static void check_type(struct config_value *entry, const char *text)
     case CONFIG_CLASS:
     case CONFIG_PASSWORD:
         break;
+    }
+}
+
+static void check_empty(struct config_value *entry)
+{
+    if (entry->def->type == CONFIG_LIST) {
+        invalid(entry, "[]", "Empty list");
+    } else {
+        invalid(entry, "", "String must be non-empty");
     }
 }
 
@@ -256,7 +342,7 @@ static void check_value(struct config_value *entry, const char *text)
         return;
     }
     if (def->non_empty && text[0] == '\0') {
-        invalid(entry, "", "String must be non-empty");
+        check_empty(entry);
         return;
     }
     if (def->values) {
@@ -270,11 +356,8 @@ static void check_value(struct config_value *entry, const char *text)
 }
 
 /* Lists are shown with plain commas. */
-static char *normalised(const struct config_def *def, char *text)
+static char *joined_list(const char *text)
 {
-    if (!text || def->type != CONFIG_LIST) {
-        return text;
-    }
     struct config_list list;
     config_list_split(text, &list);
     struct buf joined;
@@ -283,8 +366,38 @@ static char *normalised(const struct config_def *def, char *text)
         buf_printf(&joined, "%s%s", i == 0 ? "" : ",", list.items[i]);
     }
     config_list_fini(&list);
-    free(text);
     return buf_take(&joined);
+}
+
+static char *shown_whole(const struct config_def *def, const char *text)
+{
+    int64_t number = 0;
+    bool good = config_parse_whole(text, &number) && fits(def->type, number);
+    return good ? xasprintf("%lld", (long long)number) : NULL;
+}
+
+/* The value as it is shown: as the type prints it, NULL when the text is none of the type. */
+static char *normalised(const struct config_def *def, const char *text)
+{
+    bool truth = false;
+    double real = 0;
+    switch (def->type) {
+    case CONFIG_LIST:
+        return joined_list(text);
+    case CONFIG_BOOLEAN:
+        return config_parse_bool(text, &truth) ? xstrdup(truth ? "true" : "false") : NULL;
+    case CONFIG_INT:
+    case CONFIG_SHORT:
+    case CONFIG_LONG:
+        return shown_whole(def, text);
+    case CONFIG_DOUBLE:
+        return config_parse_double(text, &real) ? xstrdup(text) : NULL;
+    case CONFIG_STRING:
+    case CONFIG_CLASS:
+    case CONFIG_PASSWORD:
+        break;
+    }
+    return xstrdup(text);
 }
 
 /* Whether the key or an alias of it is given, and only as JSON null. */
@@ -309,25 +422,45 @@ static void check_null(struct config_value *entry)
     config_value_error(entry, "Null value can not be supplied as the configuration value.");
 }
 
+static void validate_row(const struct config_def *def, const struct kvs *config,
+                         struct config_value *entry)
+{
+    if (given_as_null(def, config)) {
+        check_null(entry);
+        return;
+    }
+    const struct config_table row = { def, 1 };
+    CLEANUP(free_charp) char *text = config_text(&row, config, def->name);
+    if (!text && def->required) {
+        config_value_error(entry,
+                           "Missing required configuration \"%s\" which has no default value.",
+                           entry->parse_name);
+    } else if (text) {
+        check_value(entry, text);
+        free(entry->value);
+        entry->value = normalised(def, text);
+    }
+}
+
 void config_validate(const struct config_table *table, const struct kvs *config,
                      struct config_result *result)
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         const struct config_def *def = &table->rows[i];
-        struct config_value *entry = config_result_add(result, def->name, def, NULL);
-        if (given_as_null(def, config)) {
-            check_null(entry);
-            continue;
-        }
-        char *text = config_text(table, config, def->name);
-        if (!text && def->required) {
-            config_value_error(entry,
-                               "Missing required configuration \"%s\" which has no default value.",
-                               def->name);
-        } else if (text) {
-            check_value(entry, text);
-        }
-        free(entry->value);
-        entry->value = normalised(def, text);
+        validate_row(def, config, config_result_add(result, def->name, def, NULL));
     }
+}
+
+struct config_value *config_embed(const struct config_def *def, const struct kvs *config,
+                                  const struct config_place *place, int order,
+                                  struct config_result *result)
+{
+    CLEANUP(free_charp) char *name = xasprintf("%s%s", place->prefix, def->name);
+    struct config_value *entry = config_result_add(result, name, NULL, NULL);
+    entry->check_name = entry->name + strlen(place->prefix);
+    entry->parse_name = place->apart ? entry->check_name : entry->name;
+    const char *display_name = def->display_name ? def->display_name : def->name;
+    config_value_define(entry, def, place->group, display_name, place->group ? order : def->order);
+    validate_row(def, config, entry);
+    return entry;
 }

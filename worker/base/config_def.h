@@ -101,46 +101,6 @@ struct config_table {
         (array), sizeof(array) / sizeof((array)[0])                                                \
     }
 
-/* One key of a validated config. */
-struct config_value {
-    const struct config_def *def; /* NULL: a value without a definition */
-    char *name;
-    char *value;   /* normalised as validate shows it: trimmed, list joined with ","; NULL: null */
-    char **errors; /* n_errors owned texts in Connect's words */
-    size_t n_errors;
-    char **recommended; /* n_recommended owned texts */
-    size_t n_recommended;
-};
-
-/* The outcome of a validation, in the order in which Connect lists keys. */
-struct config_result {
-    struct config_value *values;
-    size_t n_values;
-    size_t size;
-};
-
-void config_result_init(struct config_result *result);
-void config_result_fini(struct config_result *result);
-/* config_result_find returns the value of key, NULL if it is not listed. Borrowed until the next
- * change of the result. */
-struct config_value *config_result_find(struct config_result *result, const char *key);
-/* config_result_add lists key (copied) with a value (copied, may be NULL) and returns its entry;
- * an entry that is there already is returned as it is. */
-struct config_value *config_result_add(struct config_result *result, const char *key,
-                                       const struct config_def *def, const char *value);
-/* config_value_error adds an error text to an entry. */
-void config_value_error(struct config_value *value, const char *format, ...) PRINTF_LIKE(2, 3);
-/* config_value_recommend adds a recommended value to an entry. */
-void config_value_recommend(struct config_value *value, const char *text);
-/* config_result_errors counts the error texts of all entries. */
-size_t config_result_errors(const struct config_result *result);
-
-/* config_validate checks `config` against each row and adds one entry per row to result, with
- * errors in Connect's texts ("Invalid value x for configuration k: Not a number of type INT",
- * "Missing required configuration "k" which has no default value."). Unknown keys are no error. */
-void config_validate(const struct config_table *table, const struct kvs *config,
-                     struct config_result *result);
-
 /* config_parse_whole, config_parse_double and config_parse_bool read a whole trimmed text as a
  * number or truth value; false (nothing is written) when it is none, does not fit, or is NULL. */
 bool config_parse_whole(const char *text, int64_t *ret_number);

@@ -2,6 +2,7 @@
 /* The converters that exist, and instances of them. See worker/convert.h. */
 #include <string.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/class_name.h"
 #include "worker/convert.h"

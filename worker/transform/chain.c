@@ -2,6 +2,7 @@
 /* Chains of transforms with their predicates. See worker/transform.h. */
 #include <string.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/transform.h"
 

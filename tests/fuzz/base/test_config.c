@@ -4,6 +4,7 @@
 #include "tests/support/unit.h"
 #include "worker/base/buf.h"
 #include "worker/base/config_def.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 
 static const char *const colours[] = { "red", "green", NULL };

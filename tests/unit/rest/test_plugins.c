@@ -70,15 +70,16 @@ static void test_versions_are_checked(void **state)
     static const struct {
         const char *version;
         int code;
-    } cases[] = { { "1.2.3", 200 }, { "latest", 200 }, { "", 200 }, { "9", 400 } };
+    } cases[] = { { "1.2.3", 200 }, { "latest", 200 }, { "%5B1,2)", 200 },
+                  { "%5B1,", 400 }, { "", 400 },       { "9", 400 } };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         char target[100];
         (void)snprintf(target, sizeof(target), "%s%s", base, cases[i].version);
         assert_int_equal(served_call(served, "GET", target, NULL), cases[i].code);
     }
     assert_error(served, 400,
-                 "Plugin TestSource not found that matches the version range [9,9], available "
-                 "versions: [1.2.3]");
+                 "Plugin test.TestSourceConnector not found that matches the version range [9,9], "
+                 "available versions: [1.2.3]");
 }
 
 static void test_a_definition_has_connects_fields(void **state)

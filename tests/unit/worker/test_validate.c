@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
 
@@ -219,7 +220,7 @@ static void test_other_values(void **state)
     assert_error(f, "mqtt.ssl.key.store.path", "/x/key.P12", "PEM");
     assert_error(f, "errors.tolerance", "some", "String must be one of: none, all");
     assert_error(f, "config.action.reload", "later", "String must be one of: none, restart");
-    assert_error(f, "errors.retry.timeout", "-2", "at least -1");
+    assert_error(f, "errors.retry.timeout", "soon", "Not a number of type LONG");
 }
 
 static void test_passwords_are_not_quoted(void **state)
@@ -337,8 +338,7 @@ static void test_what_mqtt_cannot_give_is_refused(void **state)
 {
     struct fixture *f = *state;
     assert_error(f, "exactly.once.support", "required",
-                 "The connector does not support exactly-once semantics with the provided "
-                 "configuration.");
+                 "This worker does not have exactly-once source support enabled.");
     assert_error(f, "transaction.boundary", "connector", "transaction boundaries");
     kvs_set(&f->config, "exactly.once.support", "REQUESTED");
     assert_good(f);

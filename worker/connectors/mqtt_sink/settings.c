@@ -2,6 +2,7 @@
 /* Parsed settings, checks and the division into tasks. See settings.h. */
 #include "worker/connectors/mqtt_sink/settings.h"
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_source/settings.h"
 #include "worker/worker_config.h"

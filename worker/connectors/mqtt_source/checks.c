@@ -2,6 +2,7 @@
 /* Checks of MqttSource's keys. Pure. See settings.h. */
 #include <strings.h>
 
+#include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_source/settings.h"
 #include "worker/kafka/producer.h"

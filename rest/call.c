@@ -142,7 +142,7 @@ void answer_location(struct call *call, const char *name)
         buf_add_text(&url, call->env->url);
     }
     buf_add_text(&url, "/connectors/");
-    percent_encode(&url, name);
+    percent_encode_segment(&url, name);
     http_response_header(call->response, "Location", buf_text(&url));
     buf_fini(&url);
 }

@@ -125,7 +125,9 @@ static enum err try_patch(struct call *call)
     kvs_init(&config);
     kvs_copy(&config, &stored->config);
     merge(&config, &call->config);
-    kvs_set(&config, "name", call->name);
+    if (!kvs_has(&call->config, "name")) {
+        kvs_set(&config, "name", call->name);
+    }
     const char *lost = secrets_restore(&config, &stored->config);
     enum err err = validation_pass(call, &config, lost);
     if (err == ERR_OK) {

@@ -209,6 +209,17 @@ static bool state_ready(struct call *call)
     return false;
 }
 
+/* Records of others may have brought connectors that no client can create: they must be readable
+ * and deletable, too. Comes after the state is there; without a cluster there are none. */
+static bool controls_known(struct call *call)
+{
+    if (!call->target.has_control || (call->snapshot && call->name && call_connector(call))) {
+        return true;
+    }
+    answer_error(call, 400, TARGET_CONTROL_TEXT);
+    return false;
+}
+
 static void run_route(struct call *call)
 {
     if (call->http->refused != 0) {
@@ -218,7 +229,8 @@ static void run_route(struct call *call)
             return;
         }
     }
-    if (!types_acceptable(call) || !state_ready(call)) {
+    if (!types_acceptable(call) || (!call->cluster && !controls_known(call)) ||
+        !state_ready(call) || !controls_known(call)) {
         return;
     }
     bool quick = (call->route->flags & ROUTE_QUICK) != 0 && call->target.n_query == 0;
@@ -252,6 +264,8 @@ static void dispatch(struct call *call, bool preflight)
     call->route = matches.route;
     if (!admitted(call, preflight)) {
         /* The answer is set. */
+    } else if (call->target.has_control && !call->route) {
+        answer_error(call, 400, TARGET_CONTROL_TEXT);
     } else if (matches.allow.length == 0) {
         answer_error(call, 404, "HTTP 404 Not Found");
     } else if (strcmp(method, "OPTIONS") == 0) {

@@ -47,6 +47,11 @@ static enum err decode_one(const char *text, size_t length, char *ret_char, size
     return ERR_OK;
 }
 
+static enum err refuse_control(struct error *reterr)
+{
+    return error_set(reterr, ERR_INVALID, TARGET_CONTROL_TEXT);
+}
+
 /* plus_is_space: in a query, not in a path. */
 static enum err decode(const char *text, size_t length, bool plus_is_space, char **ret_text,
                        struct error *reterr)
@@ -64,8 +69,8 @@ static enum err decode(const char *text, size_t length, bool plus_is_space, char
         n++;
     }
     out[n] = '\0';
-    if (text_has_control(out, n)) {
-        return error_set(reterr, ERR_INVALID, "Control character in the request URI");
+    if (memchr(out, '\0', n)) {
+        return refuse_control(reterr);
     }
     if (!utf8_valid(out, n)) {
         return error_set(reterr, ERR_INVALID, "Bad UTF-8 in the request URI");
@@ -91,6 +96,7 @@ static enum err add_segment(struct target *target, const char *text, size_t leng
     enum err err = decode(text, length, false, &segment, reterr);
     if (err == ERR_OK) {
         target->segments[target->n_segments++] = segment;
+        target->has_control = target->has_control || text_has_control(segment, strlen(segment));
     }
     return err;
 }
@@ -128,6 +134,11 @@ static enum err add_query(struct target *target, const char *text, size_t length
     if (err == ERR_OK) {
         err = equals ? decode(equals + 1, length - name_length - 1, true, &pair.value, reterr)
                      : decode("", 0, true, &pair.value, reterr);
+    }
+    if (err == ERR_OK && (text_has_control(pair.name, strlen(pair.name)) ||
+                          text_has_control(pair.value, strlen(pair.value)))) {
+        free(pair.value);
+        err = refuse_control(reterr);
     }
     if (err != ERR_OK) {
         free(pair.name);
@@ -216,17 +227,27 @@ const char *target_query(const struct target *target, const char *name)
 bool target_flag(const struct target *target, const char *name, bool fallback)
 {
     const char *value = target_query(target, name);
-    return value ? strcasecmp(value, "true") == 0 : fallback;
+    return value && value[0] != '\0' ? strcasecmp(value, "true") == 0 : fallback;
 }
 
-void percent_encode(struct buf *buf, const char *text)
+static void encode_but(struct buf *buf, const char *text, const char *left)
 {
     for (const char *p = text; *p; p++) {
         unsigned char c = (unsigned char)*p;
-        if ((c < 0x80 && isalnum(c)) || strchr("-._~", c)) {
+        if ((c < 0x80 && isalnum(c)) || strchr(left, c)) {
             buf_add_char(buf, (char)c);
         } else {
             buf_printf(buf, "%%%02X", c);
         }
     }
+}
+
+void percent_encode_segment(struct buf *buf, const char *text)
+{
+    encode_but(buf, text, "-._~!$&'()*+,=:@");
+}
+
+void percent_encode(struct buf *buf, const char *text)
+{
+    encode_but(buf, text, "-._~");
 }

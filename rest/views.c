@@ -83,7 +83,7 @@ static void add_state(cJSON *object, const struct connector_state *connector,
     (void)cJSON_AddStringToObject(object, "worker_id", status->worker_id ? status->worker_id : "");
     (void)cJSON_AddItemToObject(object, "version",
                                 version ? cJSON_CreateString(version) : cJSON_CreateNull());
-    if (status->trace && status->trace[0] != '\0' && !restarting) {
+    if (status->trace && status->trace[0] != '\0') {
         CLEANUP(free_charp)
         char *trace = connector->has_config ? secrets_redact(status->trace, &connector->config)
                                             : xstrdup(status->trace);

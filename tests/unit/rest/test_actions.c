@@ -96,9 +96,11 @@ static void test_restart_with_flags_answers_the_plan(void **state)
         const char *body;
     } cases[] = {
         { "includeTasks=true",
-          VIEW(OWN("RESTARTING"), TASK("0", "RESTARTING", ""), TASK("1", "RESTARTING", "")) },
+          VIEW(OWN("RESTARTING"), TASK("0", "RESTARTING", ",\"trace\":\"boom\""),
+               TASK("1", "RESTARTING", "")) },
         { "includeTasks=true&onlyFailed=true",
-          VIEW(OWN("RUNNING"), TASK("0", "RESTARTING", ""), TASK("1", "RUNNING", "")) },
+          VIEW(OWN("RUNNING"), TASK("0", "RESTARTING", ",\"trace\":\"boom\""),
+               TASK("1", "RUNNING", "")) },
         { "onlyFailed=TRUE", VIEW(OWN("RUNNING"), TASK("0", "FAILED", ",\"trace\":\"boom\""),
                                   TASK("1", "RUNNING", "")) },
     };

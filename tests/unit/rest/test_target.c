@@ -54,8 +54,8 @@ static void test_root_slash_at_the_end_and_absolute_form(void **state UNUSED)
 static void test_bad_targets_are_refused(void **state UNUSED)
 {
     static const char *const cases[] = {
-        "",       "*",   "a",       "//",      "/a//b",      "/%00",       "/a%0Ab", "/%7F",
-        "/%",     "/%4", "/%ZZ",    "/%FF",    "/%C0%AF",    "/%ED%A0%80", "/\xff",  "/a b",
+        "",       "*",   "a",       "//",      "/a//b",      "/%00",       "/?a=%0A", "/?%7F",
+        "/%",     "/%4", "/%ZZ",    "/%FF",    "/%C0%AF",    "/%ED%A0%80", "/\xff",   "/a b",
         "/a\x01", "/;x", "/?a=%00", "/?a=%ZZ", "http://h?x", "/a/;/b",
     };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
@@ -82,13 +82,36 @@ static void test_deep_paths_are_not_found_and_long_queries_refused(void **state 
     buf_fini(&text);
 }
 
+static void test_control_characters_are_noticed(void **state UNUSED)
+{
+    static const struct {
+        const char *text;
+        bool has_control;
+    } cases[] = { { "/a%0Ab", true }, { "/a/%7F", true }, { "/a/b", false } };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct target target;
+        assert_int_equal(target_parse(cases[i].text, &target, NULL), ERR_OK);
+        assert_int_equal(target.has_control, cases[i].has_control);
+        target_fini(&target);
+    }
+}
+
+static void test_a_segment_is_encoded_for_a_location(void **state UNUSED)
+{
+    struct buf text;
+    buf_init(&text);
+    percent_encode_segment(&text, "a b/c%d?e;f\\{g}\n=+&@:,'(!)*$");
+    assert_string_equal(buf_text(&text), "a%20b%2Fc%25d%3Fe%3Bf%5C%7Bg%7D%0A=+&@:,'(!)*$");
+    buf_fini(&text);
+}
+
 static void test_flags_are_read_as_java_booleans(void **state UNUSED)
 {
     struct target target;
     assert_int_equal(target_parse("/?a=TRUE&b=garbage&c", &target, NULL), ERR_OK);
     assert_true(target_flag(&target, "a", false));
     assert_false(target_flag(&target, "b", true));
-    assert_false(target_flag(&target, "c", true));
+    assert_true(target_flag(&target, "c", true));
     assert_true(target_flag(&target, "d", true));
     target_fini(&target);
 }
@@ -117,6 +140,8 @@ int main(void)
         cmocka_unit_test(test_root_slash_at_the_end_and_absolute_form),
         cmocka_unit_test(test_bad_targets_are_refused),
         cmocka_unit_test(test_deep_paths_are_not_found_and_long_queries_refused),
+        cmocka_unit_test(test_control_characters_are_noticed),
+        cmocka_unit_test(test_a_segment_is_encoded_for_a_location),
         cmocka_unit_test(test_flags_are_read_as_java_booleans),
         cmocka_unit_test(test_encoding_is_undone_by_parsing),
     };

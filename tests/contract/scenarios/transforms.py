@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transforms and predicates: definitions, checks, and a task that one of them fails."""
+
+from contract.scenarios.validate import check
+from contract.steps import Wait, delete, errors, get, gone, post, put, source
+
+PACKAGE = "org.apache.kafka.connect."
+T = "org.apache.kafka.connect.transforms."
+
+SCENARIOS = {
+    "list": [
+        get("/connector-plugins?connectorsOnly=garbage"),
+        get("/connector-plugins?connectorsOnly=false"),
+        get("/connector-plugins?connectorsOnly=FALSE"),
+    ],
+    "as converters": [
+        check(key_converter=f"{T}RegexRouter"),
+        check(header_converter=f"{T}RegexRouter"),
+    ],
+    "transforms": [
+        check(transforms="a", transforms_a_type=f"{T}RegexRouter", transforms_a_regex="x",
+              transforms_a_replacement="y"),
+        check(transforms="a", transforms_a_type="RegexRouter", transforms_a_regex="x",
+              transforms_a_replacement="y"),
+        check(transforms="a,b", transforms_a_type=f"{T}Filter",
+              transforms_b_type=f"{T}HoistField$Value", transforms_b_field="f"),
+        check(transforms="a", transforms_a_type=f"{T}HoistField$Value"),
+        check(transforms="a", transforms_a_type=f"{T}TimestampRouter"),
+        check(transforms="a", transforms_a_type=f"{T}DropHeaders", transforms_a_headers=""),
+        check(transforms="a", transforms_a_type=f"{T}TimestampConverter$Value", transforms_a_target_type="x"),
+        check(transforms="a"),
+        check(transforms="a", transforms_a_type=""),
+        check(transforms="a", transforms_a_type=None),
+        check(transforms="a", transforms_a_type="x.Nope"),
+        check(transforms="a", transforms_a_type="java.lang.String", differs="java-classes", sluice=errors(
+            transforms_a_type=["Invalid value java.lang.String for configuration transforms.a.type"])),
+        check(transforms="a", transforms_a_type="HoistField$Value"),
+        check(transforms="a", transforms_a_type="@string"),
+        check(transforms="a,a", transforms_a_type=f"{T}Filter"),
+        check(transforms="a,a"),
+        check(transforms="a,"),
+        check(transforms=" , "),
+        check(transforms=""),
+        check(transforms=None),
+        check(transforms="a b", **{"transforms_a b_type": f"{T}Filter"}),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_negate="true"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_negate="x"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_predicate="p"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_predicate="p",
+              transforms_a_negate="true", predicates="p",
+              predicates_p_type=f"{T}predicates.RecordIsTombstone"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_plugin_version="4.1.1"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_plugin_version="9"),
+        check(transforms="a", transforms_a_type=f"{T}Filter", transforms_a_plugin_version="[1,"),
+        check(transforms="a", transforms_a_type=f"{T}Cast$Value", transforms_a_spec="a:nope", differs="java-texts",
+              sluice=errors(transforms_a_spec=["Invalid value [a:nope] for configuration spec: Invalid type"])),
+        check(transforms_z_type="ignored"),
+    ],
+    "predicates": [
+        check(predicates="p", predicates_p_type=f"{T}predicates.RecordIsTombstone"),
+        check(predicates="p", predicates_p_type="RecordIsTombstone"),
+        check(predicates="p", predicates_p_type=f"{T}predicates.HasHeaderKey"),
+        check(predicates="p", predicates_p_type=f"{T}predicates.HasHeaderKey", predicates_p_name=""),
+        check(predicates="p", predicates_p_type=f"{T}predicates.HasHeaderKey", predicates_p_name="h"),
+        check(predicates="p", predicates_p_type=f"{T}predicates.TopicNameMatches", predicates_p_pattern="[", differs="java-texts",
+              sluice=errors(predicates_p_pattern=["Invalid value [ for configuration pattern: Invalid regex"])),
+        check(predicates="p", predicates_p_type=f"{T}predicates.TopicNameMatches", predicates_p_pattern="a.*"),
+        check(predicates="p"),
+        check(predicates="p,p", predicates_p_type=f"{T}predicates.RecordIsTombstone"),
+        check(predicates="p", predicates_p_type="x.Nope"),
+        check(predicates="p", predicates_p_type=f"{T}RegexRouter"),
+        check(predicates="p", predicates_p_type=f"{T}predicates.RecordIsTombstone", predicates_p_plugin_version="1"),
+        check(predicates="p", predicates_p_type=f"{T}predicates.RecordIsTombstone", predicates_p_plugin_version="[4,)"),
+    ],
+    "definitions of transforms and predicates": [
+        get(f"/connector-plugins/{PACKAGE}transforms.{name}/config")
+        for name in (
+            "Cast$Key",
+            "Cast$Value",
+            "DropHeaders",
+            "ExtractField$Value",
+            "Filter",
+            "Flatten$Value",
+            "HeaderFrom$Value",
+            "HoistField$Value",
+            "InsertField$Value",
+            "InsertHeader",
+            "MaskField$Value",
+            "RegexRouter",
+            "ReplaceField$Value",
+            "SetSchemaMetadata$Value",
+            "TimestampConverter$Value",
+            "TimestampRouter",
+            "ValueToKey",
+            "predicates.HasHeaderKey",
+            "predicates.RecordIsTombstone",
+            "predicates.TopicNameMatches",
+        )
+    ]
+    + [
+        get("/connector-plugins/RegexRouter/config"),
+        get("/connector-plugins/TopicNameMatches/config"),
+        get("/connector-plugins/HoistField$Value/config"),
+        get("/connector-plugins/Filter/config?version=1"),
+    ],
+    "a failed task": [
+        # A client setting that only the task's start finds wrong on both sides.
+        post("/connectors", {"name": "f", "config": source(value_converter="@json", key_converter="@json",
+             transforms="t", transforms_t_type="Filter", transforms_t_predicate="gone")}),
+        Wait("f", "RUNNING", ["FAILED"]),
+        get("/connectors/f/status", differs="status-version"),
+        get("/connectors/f/tasks/0/status", differs="status-version"),
+        post("/connectors/f/restart?onlyFailed=true", differs="status-version"),
+        post("/connectors/f/restart?onlyFailed=true&includeTasks=true", differs="status-version"),
+        Wait("f", "RUNNING", ["FAILED"]),
+        put("/connectors/f/pause"),
+        Wait("f", "PAUSED", ["FAILED"]),
+        put("/connectors/f/resume"),
+        Wait("f", "RUNNING", ["FAILED"]),
+        put("/connectors/f/config", source()),
+        Wait("f", "RUNNING", ["RUNNING"]),
+        get("/connectors/f/status"),
+        delete("/connectors/f"),
+        gone("f"),
+    ],
+}

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PUT and PATCH of a config."""
+
+from contract.steps import Wait, delete, get, gone, patch, put, source
+
+BAD = "bad-input"
+
+SCENARIOS = {
+    "put": [
+        put("/connectors/u/config", source()),
+        Wait("u", "RUNNING", ["RUNNING"]),
+        put("/connectors/u/config", source(x="1")),
+        Wait("u", "RUNNING", ["RUNNING"]),
+        get("/connectors/u"),
+        get("/connectors/u/config"),
+        put("/connectors/u/config", source(name="u", y=2, z=True)),
+        get("/connectors/u/config"),
+        put("/connectors/u/config", source(name="w")),
+        put("/connectors/u/config", source(name="")),
+        put("/connectors/u/config", source(name=None)),
+        put("/connectors/u/config", source(name=" u ")),
+        put("/connectors/u/config", source(tasks_max="0")),
+        put("/connectors/u/config", source(tasks_max=None)),
+        put("/connectors/u/config", {}),
+        put(
+            "/connectors/u/config",
+            {"connector.class": "no.such.Thing"},
+            differs="java-names",
+        ),
+        put("/connectors/u/config?forward=false", source()),
+        put("/connectors/u/config?forward=true", source()),
+        put("/connectors/u/config/", source()),
+        put("/connectors/u/config", b"", differs=BAD, sluice=(400, "Request body is missing")),
+        put("/connectors/u/config", differs=BAD, sluice=(400, "Request body is missing")),
+        put("/connectors/u/config", b"[]", differs=BAD, sluice=(400, "Cannot deserialize")),
+        put("/connectors/u/config", b"{", differs=BAD, sluice=(400, "Request body is not valid")),
+        put("/connectors/u/config", b"null", differs=BAD, sluice=(400, "Cannot deserialize")),
+        put("/connectors/u/config", {"a": [1]}, differs=BAD, sluice=(400, "")),
+        put("/connectors/u/config", {"a": {"b": 1}}, differs=BAD, sluice=(400, "")),
+        get("/connectors/u/config"),
+        Wait("u", "RUNNING", ["RUNNING"]),
+        delete("/connectors/u"),
+        gone("u"),
+    ],
+    "patch": [
+        patch("/connectors/p/config", {"x": "1"}),
+        put("/connectors/p/config", source(a="1", b="2")),
+        Wait("p", "RUNNING", ["RUNNING"]),
+        patch("/connectors/p/config", {"a": None, "b": "3", "c": 4}),
+        get("/connectors/p/config"),
+        patch("/connectors/p/config", {}),
+        patch("/connectors/p/config", {"nope": None}),
+        patch("/connectors/p/config", {"tasks.max": "0"}),
+        patch("/connectors/p/config", {"tasks.max": None}),
+        get("/connectors/p/config"),
+        patch(
+            "/connectors/p/config",
+            {"connector.class": None},
+            differs="masked-config",
+            sluice=(400, "Connector config {"),
+        ),
+        patch(
+            "/connectors/p/config",
+            {"connector.class": "no.such.Thing"},
+            differs="java-names",
+        ),
+        patch("/connectors/p/config", {"name": "p"}),
+        patch("/connectors/p/config", {"name": None}),
+        patch("/connectors/p/config", b"", differs=BAD, sluice=(400, "Request body is missing")),
+        patch("/connectors/p/config", b"[1]", differs=BAD, sluice=(400, "Cannot deserialize")),
+        patch("/connectors/p/config", {"a": []}, differs=BAD, sluice=(400, "")),
+        patch("/connectors/p/config", b"{", differs=BAD, sluice=(400, "Request body is not valid")),
+        patch(
+            "/connectors/p/config",
+            {"name": "other"},
+            differs="patch-name",
+            sluice=(400, "Connector name configuration (other) doesn't match"),
+        ),
+        Wait("p", "RUNNING", ["RUNNING"]),
+        delete("/connectors/p"),
+        gone("p"),
+    ],
+}

@@ -191,22 +191,35 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *address UNUSE
     return MHD_NO;
 }
 
+static struct connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info->socket_context;
+}
+
+/* A client that sends a request and the end of its side at once makes one event of both; microhttpd
+ * reads the request and hears of the end no more (seen with 0.9.75 and edge-triggered epoll).
+ * Closing our side for reading tells it again. */
+static void notice_end(struct MHD_Connection *mhd)
+{
+    const struct connection *connection = connection_of(mhd);
+    char byte;
+    if (connection && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        (void)shutdown(connection->fd, SHUT_RD);
+    }
+}
+
 static void *on_request_line(void *arg, const char *target, struct MHD_Connection *mhd)
 {
     struct exchange *exchange = xcalloc(1, sizeof(*exchange));
     exchange->port = arg;
     exchange->mhd = mhd;
     http_response_init(&exchange->response);
+    notice_end(mhd);
     exchange->target = xstrdup(target);
     buf_init(&exchange->body);
     return exchange;
-}
-
-static struct connection *connection_of(struct MHD_Connection *mhd)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info->socket_context;
 }
 
 static void set_active(struct http_server *server, struct exchange *exchange, bool active)
@@ -233,6 +246,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
     set_active(port->server, exchange, false);
     struct connection *connection = connection_of(mhd);
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && connection) {
+        notice_end(mhd);
         watch(connection);
     }
     http_response_fini(&exchange->response);
@@ -434,11 +448,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     if (!exchange->begun) {
         exchange->begun = true;
         set_active(server, exchange, true);
+        notice_end(mhd);
         exchange->refused = early_refusal(server, exchange, version);
         return exchange->refused && must_answer_early(mhd, exchange) ? answer(exchange, method)
                                                                      : MHD_YES;
     }
     if (*length > 0) {
+        notice_end(mhd);
         return take_body(server, exchange, bytes, length);
     }
     struct connection *connection = connection_of(mhd);

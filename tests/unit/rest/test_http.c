@@ -267,6 +267,33 @@ static void test_connections_are_kept_and_pipelines_answered_in_order(void **sta
     assert_int_equal(fixture->n_requests, 6);
 }
 
+static void test_a_client_that_ends_its_side_gets_its_answers_and_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        int code;
+    } cases[] = {
+        { "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", 200 },
+        { "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n", 200 },
+        { "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\ncut", 0 },
+        { "GET /a HTTP/1.1\r\nHost: cu", 0 },
+    };
+    uint64_t start = clock_mono_ms();
+    for (size_t i = 0; i < 10 * N_ELEMENTS(cases); i++) {
+        const char *text = cases[i % N_ELEMENTS(cases)].text;
+        int fd = client_open(fixture->port);
+        assert_true(client_send(fd, text, strlen(text)));
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        struct reply reply = client_read(fd);
+        assert_int_equal(reply.code, cases[i % N_ELEMENTS(cases)].code);
+        reply_fini(&reply);
+        (void)close(fd);
+    }
+    /* Each would take as long as the idle time-out if the end were not noticed. */
+    assert_true(clock_mono_ms() - start < (uint64_t)10 * IDLE_MS);
+}
+
 static void test_idle_connections_are_closed(void **state)
 {
     struct fixture *fixture = *state;
@@ -399,6 +426,7 @@ int main(void)
         http_test(test_long_targets_and_headers_are_refused),
         http_test(test_headers_cannot_be_injected),
         http_test(test_connections_are_kept_and_pipelines_answered_in_order),
+        http_test(test_a_client_that_ends_its_side_gets_its_answers_and_the_end),
         http_test(test_idle_connections_are_closed),
         http_test(test_a_request_that_drips_in_is_cut_off),
         http_test(test_a_handler_may_take_longer_than_the_idle_timeout),

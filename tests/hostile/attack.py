@@ -315,28 +315,31 @@ def make_case(seed, number):
     if rng.random() < 0.2:
         cuts = sorted(rng.randrange(len(raw) + 1) for _ in range(rng.randrange(1, 6)))
         pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)])]
-    return Case(pieces, rng.choice(["half", "half", "half", "half", "close", "reset"]))
+    return Case(pieces, rng.choice(["read"] * 7 + ["half", "close", "reset"]))
 
 
-def converse(address, case, patience=3.0):
-    """Sends a case and returns all that came back."""
+def converse(address, case, patience=1.0, silence=0.15):
+    """Sends a case and returns all that came back: what there is when nothing has come for `patience`
+    seconds at first, or for `silence` after that. A server need not end a connection by itself."""
     answer = b""
-    with socket.create_connection(address, timeout=patience) as peer:
+    with socket.create_connection(address, timeout=10) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             for piece in case.pieces:
                 peer.sendall(piece)
             if case.ending == "reset":
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if case.ending in ("reset", "close"):
                 return answer
-            if case.ending == "close":
-                return answer
-            peer.shutdown(socket.SHUT_WR)
+            if case.ending == "half":
+                peer.shutdown(socket.SHUT_WR)
+            peer.settimeout(patience)
             while True:
                 got = peer.recv(65536)
                 if not got:
                     return answer
                 answer += got
+                peer.settimeout(silence)
         except OSError:
             return answer
 
@@ -397,7 +400,7 @@ class Attack:
                     self.wrong.append((number, why, b"".join(case.pieces)[:2000]))
             number = self._take()
 
-    def run(self, threads=4):
+    def run(self, threads=16):
         """Returns when all is sent. wrong: (number, why, sent bytes); codes: how often each."""
         started = [threading.Thread(target=self._run) for _ in range(threads)]
         for thread in started:

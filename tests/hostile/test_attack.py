@@ -32,7 +32,8 @@ def test_no_case_deletes_what_must_stay():
         assert not endangers(b"".join(make_case(1, number).pieces))
 
 
-def test_broken_requests_break_nothing(server, seconds, seed):
+def test_broken_requests_break_nothing(impatient, seconds, seed):
+    server = impatient
     url = urllib.parse.urlsplit(server.worker.url)
     address = (url.hostname, url.port)
     # What the first requests of each kind make the worker allocate is no growth.
@@ -44,7 +45,7 @@ def test_broken_requests_break_nothing(server, seconds, seed):
         f"{attack.sent} cases, codes {dict(sorted(attack.codes.items()))}, {before} -> {after} kB"
     )
     assert not attack.wrong, attack.wrong[:5]
-    assert attack.sent > 20 * seconds
+    assert attack.sent > 5 * seconds
     assert {"200", "201", "400", "404", "405"} <= set(attack.codes)
     server.check_alive()
     assert after - before < GROWTH_KB

@@ -2,6 +2,7 @@
 """Clients that are slow, silent or gone: others are served meanwhile, and the worker gets rid of them
 without keeping anything of theirs."""
 
+import json
 import socket
 import time
 
@@ -115,6 +116,20 @@ def test_slow_and_silent_clients_hold_up_nobody_and_are_got_rid_of(impatient):
             15,
             lambda: f"{server.worker.open_files()} open files to become {before}",
         )
+    server.check_alive()
+    server.end()
+
+
+def test_a_client_that_half_closes_gets_its_answer(impatient):
+    server = impatient
+    for number in range(5):
+        made = {"name": f"half-{number}", "config": server.cluster.source_config()}
+        body = json.dumps({**made, "initial_state": "STOPPED"}).encode()
+        head = b"POST /connectors HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body)
+        with socket.create_connection(("127.0.0.1", server.worker.port), timeout=30) as peer:
+            peer.sendall(head + body)
+            peer.shutdown(socket.SHUT_WR)
+            assert peer.recv(12) == b"HTTP/1.1 201"
     server.check_alive()
     server.end()
 

@@ -123,7 +123,8 @@ static void hide_entry(const struct kvs *config, const struct resolution *resolu
         redactions_add(&hiding.secrets, origin->resolved, origin->raw);
     }
     redactions_copy(&hiding.secrets, &resolution->secrets);
-    if (entry->value && (origin->resolved || !origin->raw)) {
+    /* A placeholder is shown also where its value does not parse, which shows as null. */
+    if (origin->resolved || (entry->value && !origin->raw)) {
         char *shown = origin->resolved ? xstrdup(origin->raw)
                                        : redactions_apply(&resolution->secrets, entry->value);
         secret_free(entry->value);

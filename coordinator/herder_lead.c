@@ -57,12 +57,10 @@ static void answer_waiting(struct herder *herder, enum err err, const char *text
     }
 }
 
-#define NOT_LEADER_TEXT                                                                            \
-    "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
-
 void herder_lead_fini(struct herder *herder)
 {
-    answer_waiting(herder, ERR_CLOSED, "Worker is shutting down");
+    /* Nothing was done for these: another worker can do it. */
+    answer_waiting(herder, ERR_NOT_LEADER, NOT_LEADER_TEXT);
     if (herder->lead.current) {
         answer(herder, TAKE(herder->lead.current), ERR_CLOSED, "Worker is shutting down");
     }

@@ -174,9 +174,7 @@ enum err herder_change(struct herder *herder, const struct cluster_request *requ
                        uint64_t deadline_ms, struct cluster_reply *ret_reply, struct error *reterr)
 {
     if (!view_leads(herder->options.view)) {
-        return error_set(reterr, ERR_NOT_LEADER,
-                         "Cannot complete request because of a conflicting operation (e.g. worker "
-                         "rebalance)");
+        return error_set(reterr, ERR_NOT_LEADER, NOT_LEADER_TEXT);
     }
     struct change *change = xcalloc(1, sizeof(*change));
     ref_init(&change->ref);
@@ -188,8 +186,8 @@ enum err herder_change(struct herder *herder, const struct cluster_request *requ
     if (queue_push(&herder->ops, &op->node)) {
         err = wait_for_answer(herder, change, deadline_ms, ret_reply, reterr);
     } else {
-        herder_op_free(op);
-        err = error_set(reterr, ERR_CLOSED, "Worker is shutting down");
+        herder_op_free(op); /* it stops; nothing was done, another worker can do it */
+        err = error_set(reterr, ERR_NOT_LEADER, NOT_LEADER_TEXT);
     }
     change_unref(change);
     return err;

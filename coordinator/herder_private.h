@@ -36,6 +36,10 @@ enum herder_op_kind {
 };
 
 /* A client's change and its answer; referenced by who waits and by the herder. */
+/* Connect's words for a request that another worker has to carry out. */
+#define NOT_LEADER_TEXT                                                                            \
+    "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+
 struct change {
     struct ref ref;
     struct cluster_request *request;

@@ -2,6 +2,7 @@
 /* Topics that a source connector may make. See topic_creation.h. */
 #include "worker/topic_creation.h"
 
+#include "worker/base/clock.h"
 #include "worker/base/map.h"
 #include "worker/base/mem.h"
 #include "worker/base/regex.h"
@@ -10,6 +11,9 @@
 #include "worker/worker_config.h"
 
 #define ENSURE_MS 3000
+/* After Kafka did not answer it is left alone for so long: all sessions of a task ask, and each
+ * would hold the task's thread. */
+#define AGAIN_MS 2000
 /* Topics that are remembered; beyond it all are looked for again. */
 #define MAX_KNOWN 8192
 
@@ -31,8 +35,10 @@ struct topic_creation {
     struct group *groups; /* in the order of topic.creation.groups; default is the last */
     size_t n_groups;
     struct kvs admin_props;
-    struct map known; /* names of topics that are there; the value says nothing */
-    char *newest;     /* the last name that was asked for: mostly the next one too */
+    struct map known;  /* names of topics that are there; the value says nothing */
+    char *newest;      /* the last name that was asked for: mostly the next one too */
+    uint64_t again_ms; /* Kafka is not asked before; monotonic */
+    char *why;         /* what it said, or did not, last time */
 };
 
 size_t topic_creation_group_of(const char *key, const char **ret_name)
@@ -210,6 +216,7 @@ void topic_creation_close(struct topic_creation *creation)
     kvs_fini(&creation->admin_props);
     map_fini(&creation->known);
     free(creation->newest);
+    free(creation->why);
     free(creation);
 }
 
@@ -280,6 +287,22 @@ static enum err make(const struct topic_creation *creation, const char *topic,
     return err;
 }
 
+static enum err try_make(struct topic_creation *creation, const char *topic,
+                         const struct log_ctx *log, struct error *reterr)
+{
+    if (clock_mono_ms() < creation->again_ms) {
+        return error_set(reterr, ERR_TIMEOUT, "%s", creation->why);
+    }
+    struct error error = { ERR_OK, "" };
+    enum err err = make(creation, topic, log, &error);
+    if (err == ERR_TIMEOUT) {
+        creation->again_ms = clock_mono_ms() + AGAIN_MS;
+        free(creation->why);
+        creation->why = xstrdup(error.text);
+    }
+    return err == ERR_OK ? ERR_OK : error_set(reterr, err, "%s", error.text);
+}
+
 enum err topic_creation_ensure(struct topic_creation *creation, const char *topic,
                                const struct log_ctx *log, struct error *reterr)
 {
@@ -288,7 +311,7 @@ enum err topic_creation_ensure(struct topic_creation *creation, const char *topi
         return ERR_OK;
     }
     if (!map_get(&creation->known, topic)) {
-        enum err err = make(creation, topic, log, reterr);
+        enum err err = try_make(creation, topic, log, reterr);
         if (err != ERR_OK) {
             return err;
         }

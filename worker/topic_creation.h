@@ -25,8 +25,9 @@ void topic_creation_close(struct topic_creation *creation);
 
 /* topic_creation_ensure makes the topic by the first group that its name belongs to, unless it is
  * there. A topic is looked for once; creation NULL does nothing. Blocks up to three seconds, once
- * for each topic. Errors: ERR_TIMEOUT: Kafka did not answer, may be tried again; ERR_INVALID and
- * ERR_UNAUTHORIZED: the topic cannot be made, the text says why and how to mend it. */
+ * for each topic; after a time-out it answers the same at once for two seconds. Errors:
+ * ERR_TIMEOUT: Kafka did not answer, may be tried again; ERR_INVALID and ERR_UNAUTHORIZED: the
+ * topic cannot be made, the text says why and how to mend it. */
 enum err topic_creation_ensure(struct topic_creation *creation, const char *topic,
                                const struct log_ctx *log, struct error *reterr) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
+#include "worker/base/clock.h"
 #include "worker/topic_creation.h"
 
 struct fixture {
@@ -108,6 +109,21 @@ static void test_pattern_that_is_none_is_named_with_its_key(void **state)
     assert_non_null(strstr(error.text, "(b"));
 }
 
+static void test_kafka_that_does_not_answer_is_not_asked_at_once_again(void **state)
+{
+    struct fixture *f = *state;
+    struct error error = { ERR_OK, "" };
+    (void)rule_of(f, "t");
+    assert_int_equal(topic_creation_ensure(f->creation, "t", NULL, &error), ERR_TIMEOUT);
+    uint64_t before_ms = clock_mono_ms();
+    for (int i = 0; i < 100; i++) {
+        error.text[0] = '\0';
+        assert_int_equal(topic_creation_ensure(f->creation, "t", NULL, &error), ERR_TIMEOUT);
+        assert_true(error.text[0] != '\0');
+    }
+    assert_true(clock_mono_ms() - before_ms < 1500);
+}
+
 static void test_group_of_a_key(void **state)
 {
     (void)state;
@@ -130,6 +146,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pattern_that_is_none_is_named_with_its_key, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_kafka_that_does_not_answer_is_not_asked_at_once_again,
+                                        set_up, tear_down),
         cmocka_unit_test(test_group_of_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include "worker/value_number.h"
 
 #define MAX_DEPTH 32
+/* Elements of a list or map for which there is room at first; a power of two. */
+#define FIRST_ROOM 8
 
 struct parser {
     const char *text;
@@ -288,30 +290,49 @@ static bool parse_element(struct parser *parser, const char *end, struct value *
     return consume(parser, ",");
 }
 
+/* Makes room for one more than n elements. They lie outside the arena until their number is known:
+ * only what a text really holds may cost memory there. */
+static void *with_room(void *elements, size_t n, size_t size)
+{
+    bool full = n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0);
+    return full ? xrealloc(elements, (n == 0 ? FIRST_ROOM : 2 * n) * size) : elements;
+}
+
+static bool collect_items(struct parser *parser, struct value **items, size_t *n,
+                          const struct schema **common)
+{
+    while (!consume(parser, "]")) {
+        *items = with_room(*items, *n, sizeof(**items));
+        struct value *item = &(*items)[*n];
+        if (parser->at >= parser->length || !parse_element(parser, "]", item)) {
+            return false;
+        }
+        *common = common_schema(*common, item->schema);
+        ++*n;
+    }
+    for (size_t i = 0; i < *n; i++) {
+        if (!align(*common, &(*items)[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool parse_list(struct parser *parser, struct value *ret_value)
 {
     const struct schema *common = NULL;
-    /* An element has at least one character, and a comma or bracket behind it. */
-    struct value *items =
-        arena_array(parser->arena, (parser->length - parser->at) / 2 + 1, sizeof(*items));
+    struct value *items = NULL;
     size_t n = 0;
-    while (!consume(parser, "]")) {
-        if (parser->at >= parser->length || !parse_element(parser, "]", &items[n])) {
-            return false;
-        }
-        common = common_schema(common, items[n++].schema);
+    bool good = collect_items(parser, &items, &n, &common);
+    if (good) {
+        struct schema *schema = new_schema(parser->arena, SCHEMA_ARRAY);
+        schema->items = common;
+        *ret_value = (struct value){ .type = VALUE_ARRAY, .schema = schema };
+        ret_value->as.array.items = arena_memdup(parser->arena, items, n * sizeof(*items));
+        ret_value->as.array.n_items = n;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!align(common, &items[i])) {
-            return false;
-        }
-    }
-    struct schema *schema = new_schema(parser->arena, SCHEMA_ARRAY);
-    schema->items = common;
-    *ret_value = (struct value){ .type = VALUE_ARRAY, .schema = schema };
-    ret_value->as.array.items = items;
-    ret_value->as.array.n_items = n;
-    return true;
+    free(items);
+    return good;
 }
 
 static bool parse_entry(struct parser *parser, struct value_entry *entry)
@@ -325,29 +346,45 @@ static bool parse_entry(struct parser *parser, struct value_entry *entry)
     return true;
 }
 
+static bool collect_entries(struct parser *parser, struct value_entry **entries, size_t *n,
+                            struct schema *schema)
+{
+    while (!consume(parser, "}")) {
+        *entries = with_room(*entries, *n, sizeof(**entries));
+        struct value_entry *entry = &(*entries)[*n];
+        if (parser->at >= parser->length || !parse_entry(parser, entry)) {
+            return false;
+        }
+        schema->keys = common_schema(schema->keys, entry->key.schema);
+        schema->items = common_schema(schema->items, entry->value.schema);
+        ++*n;
+    }
+    for (size_t i = 0; i < *n; i++) {
+        struct value_entry *entry = &(*entries)[i];
+        if (!align(schema->keys, &entry->key) || !align(schema->items, &entry->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool parse_map(struct parser *parser, struct value *ret_value)
 {
     struct schema *schema = new_schema(parser->arena, SCHEMA_MAP);
     struct value_entry *entries = NULL;
-    struct value map = value_map(parser->arena, (parser->length - parser->at) / 3 + 1, &entries);
     size_t n = 0;
-    while (!consume(parser, "}")) {
-        if (parser->at >= parser->length || !parse_entry(parser, &entries[n])) {
-            return false;
+    bool good = collect_entries(parser, &entries, &n, schema);
+    if (good) {
+        struct value_entry *kept = NULL;
+        *ret_value = value_map(parser->arena, n, &kept);
+        if (n > 0) {
+            memcpy(kept, entries, n * sizeof(*kept));
         }
-        schema->keys = common_schema(schema->keys, entries[n].key.schema);
-        schema->items = common_schema(schema->items, entries[n].value.schema);
-        n++;
+        ret_value->as.map.n_entries = n;
+        ret_value->schema = schema;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!align(schema->keys, &entries[i].key) || !align(schema->items, &entries[i].value)) {
-            return false;
-        }
-    }
-    map.as.map.n_entries = n;
-    map.schema = schema;
-    *ret_value = map;
-    return true;
+    free(entries);
+    return good;
 }
 
 /* ---- values ---- */

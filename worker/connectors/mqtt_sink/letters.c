@@ -19,6 +19,10 @@
 struct letter {
     struct list link;
     struct sink_item *item;
+    /* Where the record comes from: its partition may be gone before the letter is written. */
+    char *topic;
+    int32_t partition;
+    int64_t offset;
     struct failure failure;
     struct kafka_flight flight;
     bool bare; /* without its value, which Kafka did not take */
@@ -55,10 +59,16 @@ struct letters *letters_new(const struct task_context *context,
     return letters;
 }
 
+static void free_letter(struct letter *letter)
+{
+    free(letter->topic);
+    free(letter);
+}
+
 static void free_list(struct list *list)
 {
     while (!list_empty(list)) {
-        free(CONTAINER_OF(list_pop_front(list), struct letter, link));
+        free_letter(CONTAINER_OF(list_pop_front(list), struct letter, link));
     }
 }
 
@@ -139,8 +149,7 @@ static enum err produce(struct letters *letters, struct letter *letter, struct e
 {
     const struct kafka_fetched *fetched = &letter->item->fetched;
     const struct dead_letter_place place = { letters->context->connector, letters->context->task,
-                                             fetched->partition->topic, fetched->partition->number,
-                                             fetched->offset };
+                                             letter->topic, letter->partition, letter->offset };
     char size[32];
     struct dead_letter_texts texts;
     struct record record = {
@@ -170,7 +179,7 @@ static void end(struct letters *letters, struct letter *letter, const struct err
     struct sink_item *item = letter->item;
     list_remove(&letter->link);
     letters->n_letters--;
-    free(letter);
+    free_letter(letter);
     if (why) {
         letters->handlers.on_failed(letters->handlers.arg, item, why);
     } else {
@@ -202,6 +211,9 @@ void letters_send(struct letters *letters, struct sink_item *item, const struct 
 {
     struct letter *letter = xcalloc(1, sizeof(*letter));
     letter->item = item;
+    letter->topic = xstrdup(item->fetched.partition->topic);
+    letter->partition = item->fetched.partition->number;
+    letter->offset = item->fetched.offset;
     letter->failure = *failure;
     list_init(&letter->link);
     letters->n_letters++;

@@ -283,7 +283,9 @@ static void wait(struct sink_task *task, bool may_connect, struct pollfd *polls)
     uint64_t dues_ms[] = { mqtt_publisher_deadline(task->publisher, may_connect),
                            commit_due_ms(task),
                            now_ms + kafka_consumer_poll_every_ms(task->consumer),
-                           task->revoking ? task->revoke_deadline_ms : UINT64_MAX, UINT64_MAX };
+                           task->revoking ? task->revoke_deadline_ms : UINT64_MAX,
+                           task->letters ? letters_due(task->letters) : UINT64_MAX,
+                           task->end_ms };
     for (size_t i = 0; i < N_ELEMENTS(dues_ms); i++) {
         until_ms = dues_ms[i] < until_ms ? dues_ms[i] : until_ms;
     }

@@ -193,9 +193,9 @@ static void unassign(struct kafka_consumer *consumer, const rd_kafka_topic_parti
     drop_partitions(consumer, list);
 }
 
-static void take_away(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+static void tell_revoked(struct kafka_consumer *consumer,
+                         const rd_kafka_topic_partition_list_t *list, bool lost)
 {
-    bool lost = rd_kafka_assignment_lost(consumer->client) != 0;
     struct kafka_partition **gone = xcalloc((size_t)list->cnt + 1, sizeof(*gone));
     size_t n_gone = 0;
     for (int i = 0; i < list->cnt; i++) {
@@ -205,11 +205,17 @@ static void take_away(struct kafka_consumer *consumer, const rd_kafka_topic_part
             gone[n_gone++] = &assigned->partition;
         }
     }
+    consumer->handlers.on_revoked(consumer->handlers.arg, gone, n_gone, lost);
+    free(gone);
+}
+
+static void take_away(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    bool lost = rd_kafka_assignment_lost(consumer->client) != 0;
     if (!lost && !consumer->closing) {
         consumer->revoking = rd_kafka_topic_partition_list_copy(list);
     }
-    consumer->handlers.on_revoked(consumer->handlers.arg, gone, n_gone, lost);
-    free(gone);
+    tell_revoked(consumer, list, lost);
     if (lost || consumer->closing) {
         unassign(consumer, list);
     }
@@ -228,7 +234,11 @@ static void take_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *ev
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     ASSERT(list); /* each rebalance has one, also an empty one */
-    /* librdkafka asks one thing at a time; whatever waited is answered first all the same. */
+    /* librdkafka asks one thing at a time; whatever waited is answered first all the same, and its
+     * owner must not hold on to what is freed with the answer. */
+    if (consumer->revoking) {
+        tell_revoked(consumer, consumer->revoking, true);
+    }
     kafka_consumer_release(consumer);
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     log_debug(NULL, "CONSUMER-REBALANCE", "client=%s what=%s partitions=%d",

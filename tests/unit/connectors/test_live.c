@@ -9,6 +9,7 @@
 
 #include "tests/unit/connectors/bench_source.h"
 #include "worker/base/mem.h"
+#include "worker/base/trail.h"
 
 #define LATER (clock_mono_ms() + 10000)
 
@@ -169,6 +170,32 @@ static void test_change_of_the_way_to_the_broker_connects_anew_and_keeps_the_ses
     assert_int_equal(atomic_load(&f->stopped), 0);
 }
 
+static void test_other_broker_is_the_one_that_loop_protection_names(void **state)
+{
+    struct source_bench *f = *state;
+    fake_producer_auto(true);
+    source_started(f);
+    source_publish(f, 1, false, "x");
+    WAIT_FOR(f, f->n_acked == 1);
+    char *uris = xasprintf("tcp://127.0.0.1:%d,tcp://127.0.0.1:1", f->broker.port);
+    kvs_set(&f->config, "mqtt.server.uri", uris);
+    free(uris);
+    f->present = true;
+    source_update(f, true, LATER);
+    WAIT_FOR(f, f->n_subscribes == 2);
+    source_publish(f, 2, false, "x");
+    WAIT_FOR(f, f->n_acked == 2);
+    struct fake_record before;
+    struct fake_record after;
+    fake_producer_record(0, &before);
+    fake_producer_record(1, &after);
+    const char *trail = strstr(before.headers, TRAIL_HEADER "=");
+    const char *other = strstr(after.headers, TRAIL_HEADER "=");
+    assert_non_null(trail);
+    assert_non_null(other);
+    assert_string_not_equal(trail, other);
+}
+
 static void test_what_kafka_does_not_answer_in_time_is_left_to_a_restart(void **state)
 {
     struct source_bench *f = *state;
@@ -324,6 +351,7 @@ int main(void)
         SOURCE(test_replaced_filter_is_subscribed_to_before_the_old_one_goes),
         SOURCE(test_filter_that_comes_back_before_it_was_given_up_stays),
         SOURCE(test_change_of_the_way_to_the_broker_connects_anew_and_keeps_the_session),
+        SOURCE(test_other_broker_is_the_one_that_loop_protection_names),
         SOURCE(test_what_kafka_does_not_answer_in_time_is_left_to_a_restart),
         SOURCE(test_config_that_cannot_be_used_is_left_to_a_restart),
         SOURCE(test_other_class_needs_a_restart),

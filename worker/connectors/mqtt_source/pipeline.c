@@ -86,6 +86,13 @@ static enum err open_parts(struct pipeline *pipeline, struct error *reterr)
     return err ? err : kafka_producer_get(&pipeline->producer_props, &pipeline->producer, reterr);
 }
 
+/* Which broker the records come from is told by the addresses of this config. */
+static void read_domains(struct pipeline *pipeline)
+{
+    loop_guard_read(&mqtt_source_table, pipeline->context->connector_config,
+                    &pipeline->settings->uris, pipeline->context->worker_props, &pipeline->loop);
+}
+
 enum err pipeline_open(const struct task_context *context, const struct source_settings *settings,
                        struct pipeline **ret_pipeline, struct error *reterr)
 {
@@ -100,8 +107,7 @@ enum err pipeline_open(const struct task_context *context, const struct source_s
     for (size_t i = 0; i < RECORD_MAX_HEADERS; i++) {
         buf_init(&pipeline->headers[i]);
     }
-    loop_guard_read(&mqtt_source_table, context->connector_config, &settings->uris,
-                    context->worker_props, &pipeline->loop);
+    read_domains(pipeline);
     enum err err = open_parts(pipeline, reterr);
     if (err != ERR_OK) {
         pipeline_close(pipeline);
@@ -137,6 +143,7 @@ void pipeline_keep(struct pipeline *pipeline, const struct task_context *context
 {
     pipeline->context = context;
     pipeline->settings = settings;
+    read_domains(pipeline);
 }
 
 /* ---- conversion ---- */

@@ -153,6 +153,14 @@ static void add_readers(struct source_task *task, bool all)
     metric_set(task->context->metrics, METRIC_MQTT_SESSIONS, 0, (double)task->n_readers);
 }
 
+/* What the last poll found belongs to the readers of before: the next one asks for these. */
+static void forget_polls(struct source_task *task)
+{
+    for (size_t i = 0; i < task->n_readers; i++) {
+        task->polls[i] = (struct pollfd){ .fd = -1 };
+    }
+}
+
 static void go_over(struct source_task *task, bool may_take)
 {
     bool anew = task->costs & CONFIG_COST_BIT(RECONNECT);
@@ -169,6 +177,7 @@ static void go_over(struct source_task *task, bool may_take)
     }
     setup_free(before);
     add_readers(task, may_take);
+    forget_polls(task);
     source_settings_warn(task->setup->context.connector_config, task->context->log);
     end(task, true);
 }

@@ -75,6 +75,7 @@ void mqtt_session_free(struct mqtt_session *session)
     config_list_fini(&session->asked);
     config_list_fini(&session->surplus);
     config_list_fini(&session->leaving);
+    config_list_fini(&session->unsure);
     free(session);
 }
 

@@ -90,13 +90,14 @@ struct mqtt_session {
     struct config_list asked; /* in the SUBSCRIBEs under way, or to be in them after the drain */
     struct config_list surplus;
     struct config_list leaving; /* the part of the surplus that the UNSUBSCRIBE names */
+    struct config_list unsure;  /* named in one that was not answered: held by the broker or not */
     enum surplus_state surplus_state;
     int unsubscribe_id;
     bool drained;        /* the surplus goes as soon as `asked` is granted */
     bool drain_matched;  /* a message of the surplus came since the last release */
     uint64_t dry_ms;     /* when the socket was seen empty last */
     uint64_t quiet_ms;   /* drained when nothing of the surplus comes until then */
-    uint64_t give_up_ms; /* the drain, or the wait for the UNSUBACK, ends here at the latest */
+    uint64_t give_up_ms; /* end of the drain, or of the wait for the UNSUBACK once it was sent */
     struct subscribe_request *requests;
     size_t n_requests;
     size_t n_granted;

@@ -34,6 +34,16 @@ void surplus_begin(struct mqtt_session *session)
     session->revised = false;
 }
 
+/* What was granted, or given up with an answer, is sure again. */
+static void tidy_unsure(struct mqtt_session *session)
+{
+    struct config_list sure = { NULL, 0 };
+    filter_list_minus(&session->surplus, &session->unsure, &sure);
+    config_list_fini(&session->unsure);
+    filter_list_minus(&session->surplus, &sure, &session->unsure);
+    config_list_fini(&sure);
+}
+
 /* Tells the owner all that the session is subscribed to. */
 static void report(struct mqtt_session *session)
 {
@@ -42,6 +52,7 @@ static void report(struct mqtt_session *session)
     filter_list_add_all(&all, &session->surplus);
     session->handlers.on_subscribed(session->handlers.arg, &all);
     config_list_fini(&all);
+    tidy_unsure(session);
 }
 
 static void drain(struct mqtt_session *session, uint64_t now_ms)
@@ -79,8 +90,9 @@ static void unsubscribe(struct mqtt_session *session, uint64_t now_ms)
     }
     session->unsubscribe_id =
         link_unsubscribe(session->link, session->leaving.items, (int)session->leaving.n_items);
+    filter_list_add_all(&session->unsure, &session->leaving);
     session->surplus_state = SURPLUS_ASKED;
-    session->give_up_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    session->give_up_ms = UINT64_MAX; /* until it is sent */
 }
 
 void surplus_granted(struct mqtt_session *session, uint64_t now_ms)
@@ -121,13 +133,16 @@ static void revise(struct mqtt_session *session, uint64_t now_ms)
     struct config_list all = { NULL, 0 };
     filter_list_add_all(&all, &session->wanted);
     filter_list_add_all(&all, &session->surplus);
+    struct config_list sure;
+    filter_list_minus(&all, &session->unsure, &sure);
     config_list_fini(&session->surplus);
     config_list_fini(&session->asked);
     filter_list_minus(&all, &list, &session->surplus);
-    filter_list_minus(&list, &all, &session->asked);
+    filter_list_minus(&list, &sure, &session->asked);
     config_list_fini(&session->wanted);
     filter_list_minus(&list, &session->asked, &session->wanted);
     config_list_fini(&all);
+    config_list_fini(&sure);
     config_list_fini(&list);
     session->surplus_state = SURPLUS_NONE;
     session->drained = false;
@@ -206,6 +221,9 @@ void surplus_message(struct mqtt_session *session, const char *topic)
 
 void surplus_release(struct mqtt_session *session, uint64_t now_ms)
 {
+    if (session->surplus_state == SURPLUS_ASKED && session->give_up_ms != UINT64_MAX) {
+        return; /* it was sent earlier: other messages do not prolong the wait */
+    }
     if (session->surplus_state == SURPLUS_ASKED) {
         session->give_up_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
     } else if (session->drain_matched || now_ms - session->dry_ms > STALLED_MS) {

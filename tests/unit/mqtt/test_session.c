@@ -406,6 +406,45 @@ static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **s
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
 }
 
+/* Serves everything but the UNSUBSCRIBE, with messages all the while, until a packet of this type
+ * comes. */
+static void busy_until(struct bench *bench, enum packet_type wanted)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    enum packet_type type = PACKET_NONE;
+    for (uint16_t id = 1; type != wanted && clock_mono_ms() < deadline_ms; id++) {
+        publish(bench, id, false, "x");
+        type = next_packet(bench);
+    }
+    assert_int_equal(type, wanted);
+}
+
+static void
+test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again(void **state)
+{
+    struct bench *bench = *state;
+    bench->options.connect_timeout_s = 1;
+    connected(bench);
+    set_list(&bench->shared, "");
+    mqtt_session_revise(bench->session, false);
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+    set_list(&bench->shared, "$share/g/a");
+    mqtt_session_revise(bench->session, false);
+    /* Messages that go through meanwhile do not make the wait for the answer endless. */
+    busy_until(bench, PACKET_SUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
+    unsigned n_subscribed = bench->n_subscribed;
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    while (bench->n_subscribed == n_subscribed && clock_mono_ms() < deadline_ms) {
+        bench_turn(bench);
+    }
+    assert_string_equal(bench->subscribed, "$share/g/a");
+    /* Granted, it is as sure as any other. */
+    mqtt_session_revise(bench->session, false);
+    bench_silence(bench);
+}
+
 static void test_refused_new_filter_keeps_the_old_one(void **state)
 {
     struct bench *bench = *state;
@@ -550,6 +589,7 @@ int main(void)
         IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
         IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
         IN_BENCH(test_refused_new_filter_keeps_the_old_one),
+        IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_server_keep_alive_counts),
         IN_BENCH(test_bad_credentials_are_a_refusal),
         IN_BENCH(test_busy_broker_is_no_refusal),

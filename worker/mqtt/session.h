@@ -59,6 +59,7 @@ struct mqtt_options {
     const struct config_list *shared;   /* filters in shared mode; NULL: no subscriptions at all */
     const struct config_list *own;      /* filters in exclusive mode */
     const struct config_list *recorded; /* subscribed to in an earlier life, may be NULL */
+    const struct config_list *leaving;  /* of these: perhaps given up since; may be NULL */
     const struct log_ctx *log;
 };
 
@@ -103,6 +104,9 @@ struct mqtt_handlers {
     /* All filters that are wanted were granted, or some that are not wanted were given up:
      * `filters` is all that the session is subscribed to now. */
     void (*on_subscribed)(void *arg, const struct config_list *filters);
+    /* `filters` are being given up, or were without an answer: nobody may count on them until the
+     * next on_subscribed, which says what is left. NULL: of no interest. */
+    void (*on_leaving)(void *arg, const struct config_list *filters);
     /* Whether a filter that is not wanted any more can be given up now; NULL: always. */
     bool (*may_give_up)(void *arg, const char *filter);
     void (*on_connected)(void *arg, bool session_present);

@@ -26,6 +26,8 @@ void surplus_begin(struct mqtt_session *session)
 {
     static const struct config_list none = { NULL, 0 };
     const struct config_list *recorded = session->options->recorded;
+    const struct config_list *leaving = session->options->leaving;
+    filter_list_add_all(&session->unsure, leaving ? leaving : &none);
     config_list_fini(&session->surplus);
     filter_list_minus(recorded ? recorded : &none, &session->wanted, &session->surplus);
     session->surplus_state = session->surplus.n_items > 0 ? SURPLUS_WAITS : SURPLUS_NONE;
@@ -44,6 +46,13 @@ static void tidy_unsure(struct mqtt_session *session)
     config_list_fini(&sure);
 }
 
+static void tell_leaving(struct mqtt_session *session)
+{
+    if (session->unsure.n_items > 0 && session->handlers.on_leaving) {
+        session->handlers.on_leaving(session->handlers.arg, &session->unsure);
+    }
+}
+
 /* Tells the owner all that the session is subscribed to. */
 static void report(struct mqtt_session *session)
 {
@@ -53,6 +62,7 @@ static void report(struct mqtt_session *session)
     session->handlers.on_subscribed(session->handlers.arg, &all);
     config_list_fini(&all);
     tidy_unsure(session);
+    tell_leaving(session);
 }
 
 static void drain(struct mqtt_session *session, uint64_t now_ms)
@@ -91,6 +101,7 @@ static void unsubscribe(struct mqtt_session *session, uint64_t now_ms)
     session->unsubscribe_id =
         link_unsubscribe(session->link, session->leaving.items, (int)session->leaving.n_items);
     filter_list_add_all(&session->unsure, &session->leaving);
+    tell_leaving(session);
     session->surplus_state = SURPLUS_ASKED;
     session->give_up_ms = UINT64_MAX; /* until it is sent */
 }

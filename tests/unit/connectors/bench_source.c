@@ -167,7 +167,9 @@ void source_serve(struct source_bench *f)
     case PACKET_UNSUBSCRIBE:
         f->n_unsubscribes++;
         note_filters(f, "-");
-        broker_unsuback(broker, broker_id(broker));
+        if (!f->mute) {
+            broker_unsuback(broker, broker_id(broker));
+        }
         break;
     }
 }

@@ -43,6 +43,7 @@ struct source_bench {
     uint16_t acked[4096];
     size_t n_acked;
     bool present; /* what the next CONNACK says */
+    bool mute;    /* an UNSUBSCRIBE is not answered */
 };
 
 #define SOURCE(test) cmocka_unit_test_setup_teardown(test, source_set_up, source_tear_down)

@@ -106,6 +106,26 @@ static void test_removed_filter_is_given_up_when_nothing_of_it_comes_any_more(vo
     assert_int_equal(f->n_connects, 1);
 }
 
+static void test_filter_that_is_being_given_up_is_recorded_as_leaving(void **state)
+{
+    struct source_bench *f = *state;
+    fake_producer_auto(true);
+    f->mute = true;
+    kvs_set(&f->config, "mqtt.topics", "a,b");
+    source_started(f);
+    kvs_set(&f->config, "mqtt.topics", "b");
+    source_update(f, true, LATER);
+    WAIT_FOR(f, f->n_unsubscribes == 1);
+    /* Nobody may count on it any more, and a later start still knows what to give up. */
+    assert_true(
+        source_offset_is(f, "{\"filters\":[\"$share/g-c/b\"],\"leaving\":[\"$share/g-c/a\"]}"));
+    f->mute = false;
+    f->present = true;
+    broker_hang_up(&f->broker);
+    WAIT_FOR(f, source_offset_is(f, "{\"filters\":[\"$share/g-c/b\"]}"));
+    assert_int_equal(f->n_unsubscribes, 2);
+}
+
 static void test_record_under_way_holds_back_the_unsubscribe(void **state)
 {
     struct source_bench *f = *state;
@@ -347,6 +367,7 @@ int main(void)
         SOURCE(test_nothing_that_matters_is_taken_in_the_middle_of_a_window),
         SOURCE(test_new_filter_is_subscribed_to_on_the_connection),
         SOURCE(test_removed_filter_is_given_up_when_nothing_of_it_comes_any_more),
+        SOURCE(test_filter_that_is_being_given_up_is_recorded_as_leaving),
         SOURCE(test_record_under_way_holds_back_the_unsubscribe),
         SOURCE(test_replaced_filter_is_subscribed_to_before_the_old_one_goes),
         SOURCE(test_filter_that_comes_back_before_it_was_given_up_stays),

@@ -406,8 +406,7 @@ static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **s
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
 }
 
-/* Serves everything but the UNSUBSCRIBE, with messages all the while, until a packet of this type
- * comes. */
+/* Sends messages until a packet of this type comes. */
 static void busy_until(struct bench *bench, enum packet_type wanted)
 {
     uint64_t deadline_ms = clock_mono_ms() + 20000;
@@ -434,9 +433,7 @@ test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again(v
     busy_until(bench, PACKET_SUBSCRIBE);
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
     broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
-    unsigned n_subscribed = bench->n_subscribed;
-    uint64_t deadline_ms = clock_mono_ms() + 20000;
-    while (bench->n_subscribed == n_subscribed && clock_mono_ms() < deadline_ms) {
+    while (bench->n_subscribed < 2) {
         bench_turn(bench);
     }
     assert_string_equal(bench->subscribed, "$share/g/a");

@@ -35,6 +35,7 @@ struct reader {
     struct mqtt_options options;
     struct config_list own_filters;
     struct config_list recorded; /* what the session is subscribed to */
+    struct config_list leaving;  /* the part of it that the broker may have dropped by now */
     char *client_id;
     int k; /* number of the session */
     struct mqtt_session *session;
@@ -164,37 +165,33 @@ static void on_subscribed(void *arg, const struct config_list *filters)
 {
     struct reader *reader = arg;
     reader->answered = true;
-    if (filter_list_set(&reader->recorded, filters)) {
+    if (filter_list_set(&reader->recorded, filters) || reader->leaving.n_items > 0) {
         reader->subscribed = true;
+    }
+    config_list_fini(&reader->leaving);
+}
+
+static void store_filters(struct reader *reader)
+{
+    reader->subscribed = false;
+    filters_store(reader->context->control, reader->client_id, &reader->recorded, &reader->leaving);
+}
+
+/* Stored before the UNSUBSCRIBE is sent: another session that gives up such a filter must not take
+ * this one for its keeper. */
+static void on_leaving(void *arg, const struct config_list *filters)
+{
+    struct reader *reader = arg;
+    if (filter_list_set(&reader->leaving, filters)) {
+        store_filters(reader);
     }
 }
 
-/* Whether a filter that this session gives up is safe with the connector: not wanted any more, or
- * subscribed to by whoever is to have it now. Until then the two of them rather double it. */
 static bool may_give_up(void *arg, const char *filter)
 {
     const struct reader *reader = arg;
-    const struct source_settings *settings = reader->settings;
-    size_t i = 0;
-    while (i < settings->filters.n_items && strcmp(filter, settings->filters.items[i]) != 0 &&
-           strcmp(filter, settings->shared.items[i]) != 0) {
-        i++;
-    }
-    if (i == settings->filters.n_items) {
-        return true;
-    }
-    bool plain = strcmp(filter, settings->filters.items[i]) == 0;
-    const char *other = plain ? settings->shared.items[i] : settings->filters.items[i];
-    int heir = (int)(i % (size_t)settings->total);
-    if (heir == reader->k || filter_list_has(&reader->recorded, other)) {
-        return true;
-    }
-    CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, heir);
-    struct config_list theirs;
-    filters_load(reader->context->control, client_id, &theirs);
-    bool taken = filter_list_has(&theirs, settings->filters.items[i]);
-    config_list_fini(&theirs);
-    return taken;
+    return filters_may_go(reader->context->control, reader->settings, reader->k, &reader->recorded,
+                          filter);
 }
 
 static void on_connected(void *arg, bool session_present)
@@ -306,8 +303,7 @@ static void release(struct reader *reader)
         window_observe(reader->window, reader->context->metrics, now_us);
     }
     if (reader->subscribed && mqtt_session_connected(reader->session)) {
-        reader->subscribed = false;
-        filters_store(reader->context->control, reader->client_id, &reader->recorded);
+        store_filters(reader);
     }
 }
 
@@ -523,6 +519,7 @@ static void take_parts(struct reader *reader, const struct reader_parts *parts)
     reader->options.client_id = reader->client_id;
     reader->options.own = &reader->own_filters;
     reader->options.recorded = &reader->recorded;
+    reader->options.leaving = &reader->leaving;
     reader->options.takeover_wait_ms = takeover_wait_ms(reader->context);
     reader->options.log = reader->context->log;
 }
@@ -535,7 +532,7 @@ struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
     reader->k = k;
     reader->client_id = source_settings_client_id(parts->settings, k);
     take_parts(reader, parts);
-    filters_load(context->control, reader->client_id, &reader->recorded);
+    filters_load(context->control, reader->client_id, &reader->recorded, &reader->leaving);
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
                                 always_copies(reader));
     reader->next_careful = CAREFUL_MESSAGES;
@@ -545,6 +542,7 @@ struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
         .on_message = on_message,
         .has_room = has_room,
         .on_subscribed = on_subscribed,
+        .on_leaving = on_leaving,
         .may_give_up = may_give_up,
         .on_connected = on_connected,
         .on_down = on_down,
@@ -591,6 +589,7 @@ void reader_free(struct reader *reader)
     window_free(reader->window);
     config_list_fini(&reader->own_filters);
     config_list_fini(&reader->recorded);
+    config_list_fini(&reader->leaving);
     free(reader->client_id);
     free(reader);
 }

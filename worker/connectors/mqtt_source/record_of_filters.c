@@ -14,33 +14,84 @@ static char *partition_of(const char *client_id)
     return json_print(partition);
 }
 
+static void read_list(const cJSON *offset, const char *name, struct config_list *filters)
+{
+    const cJSON *filter = NULL;
+    cJSON_ArrayForEach(filter, cJSON_GetObjectItemCaseSensitive(offset, name))
+    {
+        if (cJSON_IsString(filter)) {
+            filter_list_add(filters, filter->valuestring);
+        }
+    }
+}
+
 void filters_load(struct task_control *control, const char *client_id,
-                  struct config_list *ret_filters)
+                  struct config_list *ret_filters, struct config_list *ret_leaving)
 {
     *ret_filters = (struct config_list){ NULL, 0 };
+    *ret_leaving = (struct config_list){ NULL, 0 };
     CLEANUP(free_charp) char *partition = partition_of(client_id);
     CLEANUP(free_charp) char *text = task_offset_get(control, partition);
     CLEANUP(json_delete) cJSON *offset = NULL;
     if (!text || json_parse(text, strlen(text), &offset, NULL) != ERR_OK) {
         return;
     }
-    const cJSON *filters = cJSON_GetObjectItemCaseSensitive(offset, "filters");
-    const cJSON *filter = NULL;
-    cJSON_ArrayForEach(filter, filters)
-    {
-        if (cJSON_IsString(filter)) {
-            filter_list_add(ret_filters, filter->valuestring);
-        }
+    read_list(offset, "filters", ret_filters);
+    read_list(offset, "leaving", ret_leaving);
+    filter_list_add_all(ret_filters, ret_leaving);
+}
+
+/* Whether a session is recorded to hold this filter and to keep it. */
+static bool holds(struct task_control *control, const char *client_id, const char *filter)
+{
+    struct config_list filters;
+    struct config_list leaving;
+    filters_load(control, client_id, &filters, &leaving);
+    bool held = filter_list_has(&filters, filter) && !filter_list_has(&leaving, filter);
+    config_list_fini(&filters);
+    config_list_fini(&leaving);
+    return held;
+}
+
+bool filters_may_go(struct task_control *control, const struct source_settings *settings, int k,
+                    const struct config_list *recorded, const char *filter)
+{
+    size_t i = 0;
+    while (i < settings->filters.n_items && strcmp(filter, settings->filters.items[i]) != 0 &&
+           strcmp(filter, settings->shared.items[i]) != 0) {
+        i++;
+    }
+    if (i == settings->filters.n_items) {
+        return true;
+    }
+    bool plain = strcmp(filter, settings->filters.items[i]) == 0;
+    const char *other = plain ? settings->shared.items[i] : settings->filters.items[i];
+    int heir = (int)(i % (size_t)settings->total);
+    if (heir == k || filter_list_has(recorded, other)) {
+        return true;
+    }
+    CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, heir);
+    return holds(control, client_id, settings->filters.items[i]);
+}
+
+static void add_list(cJSON *offset, const char *name, const struct config_list *filters)
+{
+    cJSON *list = cJSON_AddArrayToObject(offset, name);
+    for (size_t i = 0; i < filters->n_items; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateString(filters->items[i]));
     }
 }
 
 void filters_store(struct task_control *control, const char *client_id,
-                   const struct config_list *filters)
+                   const struct config_list *filters, const struct config_list *leaving)
 {
     CLEANUP(json_delete) cJSON *offset = cJSON_CreateObject();
-    cJSON *list = cJSON_AddArrayToObject(offset, "filters");
-    for (size_t i = 0; i < filters->n_items; i++) {
-        (void)cJSON_AddItemToArray(list, cJSON_CreateString(filters->items[i]));
+    struct config_list staying;
+    filter_list_minus(filters, leaving, &staying);
+    add_list(offset, "filters", &staying);
+    config_list_fini(&staying);
+    if (leaving->n_items > 0) {
+        add_list(offset, "leaving", leaving);
     }
     CLEANUP(free_charp) char *text = json_print(offset);
     CLEANUP(free_charp) char *partition = partition_of(client_id);
@@ -53,6 +104,17 @@ static const cJSON *only_member(const cJSON *object, const char *name)
     return cJSON_GetArraySize(object) == 1 ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
 }
 
+static enum err check_filters(const cJSON *filters, const char *name, struct error *reterr)
+{
+    enum err err = ERR_OK;
+    for (const cJSON *filter = filters->child; filter && err == ERR_OK; filter = filter->next) {
+        err = cJSON_IsString(filter)
+                  ? mqtt_filter_check(filter->valuestring, reterr)
+                  : error_set(reterr, ERR_INVALID, "Each entry of '%s' must be a string", name);
+    }
+    return err;
+}
+
 enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struct error *reterr)
 {
     const cJSON *session = only_member(partition, "session");
@@ -63,17 +125,15 @@ enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struc
     if (!offset) {
         return ERR_OK;
     }
-    const cJSON *filters = only_member(offset, "filters");
-    if (!cJSON_IsArray(filters)) {
+    const cJSON *filters = cJSON_GetObjectItemCaseSensitive(offset, "filters");
+    const cJSON *leaving = cJSON_GetObjectItemCaseSensitive(offset, "leaving");
+    bool whole = cJSON_GetArraySize(offset) == (leaving ? 2 : 1);
+    if (!whole || !cJSON_IsArray(filters) || (leaving && !cJSON_IsArray(leaving))) {
         return error_set(reterr, ERR_INVALID,
                          "The offset of an MQTT source must be null or {\"filters\": [..]}, a list "
-                         "of topic filters that the session is subscribed to");
+                         "of topic filters that the session is subscribed to, with \"leaving\": "
+                         "[..] if some are just being given up");
     }
-    enum err err = ERR_OK;
-    for (const cJSON *filter = filters->child; filter && err == ERR_OK; filter = filter->next) {
-        err = cJSON_IsString(filter)
-                  ? mqtt_filter_check(filter->valuestring, reterr)
-                  : error_set(reterr, ERR_INVALID, "Each entry of 'filters' must be a string");
-    }
-    return err;
+    enum err err = check_filters(filters, "filters", reterr);
+    return err || !leaving ? err : check_filters(leaving, "leaving", reterr);
 }

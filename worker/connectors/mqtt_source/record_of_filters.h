@@ -6,15 +6,23 @@
 #include <cjson/cJSON.h>
 
 #include "worker/connector.h"
+#include "worker/connectors/mqtt_source/settings.h"
 
-/* filters_load reads the filters recorded for a session; an empty list if there are none. */
+/* filters_load reads the filters recorded for a session, and those of them that it may have lost
+ * since, as they were being given up; empty lists if there are none. Both are owned. */
 void filters_load(struct task_control *control, const char *client_id,
-                  struct config_list *ret_filters);
+                  struct config_list *ret_filters, struct config_list *ret_leaving);
+/* filters_may_go tells whether a filter that session k gives up (recorded: all that it holds) is
+ * safe with the connector: not wanted any more, or subscribed to by whoever is to have it now.
+ * Until then the two of them rather double it. */
+bool filters_may_go(struct task_control *control, const struct source_settings *settings, int k,
+                    const struct config_list *recorded, const char *filter);
 /* filters_store records them. */
 void filters_store(struct task_control *control, const char *client_id,
-                   const struct config_list *filters);
+                   const struct config_list *filters, const struct config_list *leaving);
 /* filters_check_offset tells whether partition and offset (NULL: to be forgotten) are what is
- * recorded: {"session":"<client id>"} and {"filters":["<filter>",...]}. ERR_INVALID with a text.
- * Pure. Thread: any. */
+ * recorded: {"session":"<client id>"} and {"filters":["<filter>",...],"leaving":[...]}, where
+ * leaving names what is being given up and may be missing. ERR_INVALID with a text. Pure. Thread:
+ * any. */
 enum err filters_check_offset(const cJSON *partition, const cJSON *offset,
                               struct error *reterr) MUST_CHECK;

@@ -82,7 +82,7 @@ char *secrets_redact(const char *text, const struct kvs *config)
     struct redactions set;
     redactions_init(&set);
     secrets_collect(config, config, &set);
-    char *redacted = redactions_apply(&set, text);
+    char *redacted = redactions_apply_cut(&set, text);
     redactions_fini(&set);
     char *result = secrets_mask_uris(redacted);
     free(redacted);

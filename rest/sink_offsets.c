@@ -73,7 +73,7 @@ static enum err access_init(const struct call *call, const struct connector_stat
 static void log_failure(const struct call *call, const struct access *access,
                         const struct error *error)
 {
-    CLEANUP(free_charp) char *text = redactions_apply(&access->resolution.secrets, error->text);
+    CLEANUP(free_charp) char *text = redactions_apply_cut(&access->resolution.secrets, error->text);
     log_warn(NULL, "SINK-OFFSETS-FAILED", "connector=\"%s\" error=\"%s\"", call->name, text);
 }
 

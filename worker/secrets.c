@@ -22,6 +22,10 @@ static const char *const endings[] = { "pass", "pwd", "psk", "pin", "sas" };
 
 #define SEPARATORS "._- "
 #define MAX_NAME   512
+/* Of one value: no real one has so many or so long ones, and the rests of a long value that is full
+ * of equals signs would add up to its square. */
+#define MAX_OPTIONS      64
+#define MAX_OPTION_BYTES ((size_t)64 * 1024)
 
 static bool is_ending(const char *key)
 {
@@ -170,10 +174,12 @@ bool secret_placeholder(const char *value)
            strcspn(value + 2, "{}$") == length - 3 && strchr(value, ':') != NULL;
 }
 
-/* The password of a URI whose authority begins at text; NULL if it has none. */
-static const char *uri_password(const char *text, size_t *ret_length)
+/* The password of a URI whose authority begins at text; NULL if it has none. ret_end gets where the
+ * text that belongs together ends: no further password is in it. */
+static const char *uri_password(const char *text, size_t *ret_length, const char **ret_end)
 {
     size_t length = strcspn(text, " \t\r\n,\"'<>");
+    *ret_end = text + length;
     const char *at = memrchr(text, '@', length);
     const char *colon = at ? memchr(text, ':', (size_t)(at - text)) : NULL;
     if (!colon || colon + 1 == at) {
@@ -192,8 +198,9 @@ static bool is_placeholder(const char *text, size_t length)
 /* The next password of a URI in text that is no placeholder, NULL if there is none. */
 static const char *next_uri_password(const char *text, size_t *ret_length)
 {
-    for (const char *p = strstr(text, "://"); p; p = strstr(p + 3, "://")) {
-        const char *password = uri_password(p + 3, ret_length);
+    const char *end = text;
+    for (const char *p = strstr(text, "://"); p; p = strstr(end, "://")) {
+        const char *password = uri_password(p + 3, ret_length, &end);
         if (password && !is_placeholder(password, *ret_length)) {
             return password;
         }
@@ -224,9 +231,12 @@ static void add_bytes(struct redactions *set, const char *text, size_t length)
     secret_free(secret);
 }
 
-/* `name="secret"` and `name=secret` inside of a value, as in JAAS. */
+/* `name="secret"` and `name=secret` inside of a value, as in JAAS. The value is secret as a whole
+ * besides, so what lies beyond the limits is not lost. */
 static void collect_options(const char *value, struct redactions *set)
 {
+    size_t n_options = 0;
+    size_t n_bytes = 0;
     for (const char *equals = strchr(value, '='); equals; equals = strchr(equals + 1, '=')) {
         const char *start = equals;
         while (start > value && (isalnum((unsigned char)start[-1]) || strchr("._-", start[-1]))) {
@@ -240,7 +250,12 @@ static void collect_options(const char *value, struct redactions *set)
         bool quoted = *text == '"' || *text == '\'';
         char quote[2] = { *text, '\0' };
         text += quoted;
-        add_bytes(set, text, strcspn(text, quoted ? quote : " \t;,"));
+        size_t length = strcspn(text, quoted ? quote : " \t;,");
+        n_bytes += length;
+        if (++n_options > MAX_OPTIONS || n_bytes > MAX_OPTION_BYTES) {
+            return;
+        }
+        add_bytes(set, text, length);
     }
 }
 

@@ -50,7 +50,7 @@ enum err task_inputs_open(const struct providers *providers, const struct kvs *c
 
 void task_inputs_redact(const struct task_inputs *inputs, struct error *error)
 {
-    CLEANUP(free_charp) char *redacted = redactions_apply(&inputs->secrets, error->text);
+    CLEANUP(free_charp) char *redacted = redactions_apply_cut(&inputs->secrets, error->text);
     CLEANUP(free_charp) char *text = secrets_mask_uris(redacted);
     (void)error_set(error, error->code, "%s", text);
 }

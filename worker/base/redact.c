@@ -57,10 +57,12 @@ void redactions_add(struct redactions *set, const char *secret, const char *show
     if (length == 0 || has(set, secret, length)) {
         return;
     }
-    if (set->n_items == REDACT_MAX) {
+    size_t n_bytes = length + strlen(shown);
+    if (set->n_items == REDACT_MAX || n_bytes > REDACT_MAX_BYTES - set->n_bytes) {
         set->overflow = true;
         return;
     }
+    set->n_bytes += n_bytes;
     if (set->n_items == set->size) {
         set->size = set->size ? set->size * 2 : 8;
         set->items = xrealloc(set->items, set->size * sizeof(*set->items));
@@ -77,6 +79,7 @@ void redactions_copy(struct redactions *to, const struct redactions *from)
     for (size_t i = 0; i < from->n_items; i++) {
         redactions_add(to, from->items[i].secret, from->items[i].shown);
     }
+    to->overflow = to->overflow || from->overflow;
 }
 
 /* Letters and digits, and everything beyond ASCII. */
@@ -85,44 +88,58 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
 }
 
-static bool stands_at(const struct redaction *item, const char *text, const char *p)
+/* Texts in which secrets are looked for, and which. */
+struct search {
+    const struct redaction *items;
+    size_t n_items;
+    const char *text;
+    bool cut; /* the text may end in the middle of a secret */
+};
+
+/* How many bytes at p are the secret, 0 if it does not stand there. */
+static size_t stands_at(const struct search *search, const struct redaction *item, const char *p)
 {
-    if (strncmp(p, item->secret, item->length) != 0) {
-        return false;
+    size_t n = 0;
+    while (n < item->length && p[n] && p[n] == item->secret[n]) {
+        n++;
     }
-    return item->length >= REDACT_MIN ||
-           ((p == text || !is_word(p[-1])) && !is_word(p[item->length]));
+    if (n < item->length) {
+        return search->cut && p[n] == '\0' && n >= REDACT_MIN ? n : 0;
+    }
+    bool alone = (p == search->text || !is_word(p[-1])) && !is_word(p[n]);
+    return n >= REDACT_MIN || alone ? n : 0;
 }
 
-/* The longest secret that stands at p in text, NULL if none. */
-static const struct redaction *find(const struct redaction *items, size_t n_items, const char *text,
-                                    const char *p)
+/* The secret of which most stands at p, NULL if none; ret_length gets how much. */
+static const struct redaction *find(const struct search *search, const char *p, size_t *ret_length)
 {
     const struct redaction *found = NULL;
-    for (size_t i = 0; i < n_items; i++) {
-        if (items[i].secret[0] == *p && (!found || items[i].length > found->length) &&
-            stands_at(&items[i], text, p)) {
-            found = &items[i];
+    *ret_length = 0;
+    for (size_t i = 0; i < search->n_items; i++) {
+        const struct redaction *item = &search->items[i];
+        size_t n = item->secret[0] == *p ? stands_at(search, item, p) : 0;
+        if (n > *ret_length) {
+            found = item;
+            *ret_length = n;
         }
     }
     return found;
 }
 
-/* Copies text with the secrets replaced; tells whether there were any. */
-static bool replace(const struct redaction *items, size_t n_items, const char *text,
-                    struct buf *out)
+/* Copies the text with the secrets replaced; tells whether there were any. */
+static bool replace(const struct search *search, struct buf *out)
 {
     bool first[256] = { false };
-    for (size_t i = 0; i < n_items; i++) {
-        first[(unsigned char)items[i].secret[0]] = true;
+    for (size_t i = 0; i < search->n_items; i++) {
+        first[(unsigned char)search->items[i].secret[0]] = true;
     }
     bool any = false;
-    for (const char *p = text; *p;) {
-        const struct redaction *item =
-            first[(unsigned char)*p] ? find(items, n_items, text, p) : NULL;
+    for (const char *p = search->text; *p;) {
+        size_t length = 0;
+        const struct redaction *item = first[(unsigned char)*p] ? find(search, p, &length) : NULL;
         if (item) {
             buf_add_text(out, item->shown);
-            p += item->length;
+            p += length;
             any = true;
         } else {
             buf_add_char(out, *p++);
@@ -131,7 +148,7 @@ static bool replace(const struct redaction *items, size_t n_items, const char *t
     return any;
 }
 
-char *redactions_apply(const struct redactions *set, const char *text)
+static char *apply(const struct redactions *set, const char *text, bool cut)
 {
     if (set->overflow) {
         return xstrdup(SECRET_MASK);
@@ -139,20 +156,35 @@ char *redactions_apply(const struct redactions *set, const char *text)
     struct buf out;
     buf_init(&out);
     buf_add_text(&out, "");
-    (void)replace(set->items, set->n_items, text, &out);
+    const struct search search = { set->items, set->n_items, text, cut };
+    (void)replace(&search, &out);
     return buf_take(&out);
+}
+
+char *redactions_apply(const struct redactions *set, const char *text)
+{
+    return apply(set, text, false);
+}
+
+char *redactions_apply_cut(const struct redactions *set, const char *text)
+{
+    return apply(set, text, true);
 }
 
 /* How many bytes of text at p are also in secret: 0 unless REDACT_MIN, or all of a shorter one. */
 static size_t shared_at(const char *p, size_t left, const char *secret, size_t length)
 {
     size_t least = length < REDACT_MIN ? length : REDACT_MIN;
-    if (left < least || !memmem(secret, length, p, least)) {
-        return 0;
-    }
-    size_t n = least;
-    while (n < left && n < length && memmem(secret, length, p, n + 1)) {
-        n++;
+    const char *end = secret + length;
+    const char *hit = left < least ? NULL : memmem(secret, length, p, least);
+    size_t n = 0;
+    /* A longer part begins nowhere before the first place of a shorter one. */
+    while (hit) {
+        n = n > least ? n : least;
+        while (n < left && n < (size_t)(end - hit) && hit[n] == p[n]) {
+            n++;
+        }
+        hit = n < left ? memmem(hit + 1, (size_t)(end - hit - 1), p, n + 1) : NULL;
     }
     return n;
 }
@@ -263,7 +295,8 @@ char *redact_log(const char *text)
     struct buf out;
     buf_init(&out);
     lock_take(&published_lock);
-    bool any = replace(published, n_published, text, &out);
+    const struct search search = { published, n_published, text, true };
+    bool any = replace(&search, &out);
     lock_drop(&published_lock);
     if (any) {
         return buf_take(&out);

@@ -52,6 +52,41 @@ static void assert_parts(const char *text, const char *secret, const char *expec
     assert_string_equal(out, expected);
 }
 
+static void test_a_secret_that_was_cut_at_the_end_is_found(void **state UNUSED)
+{
+    struct redactions set;
+    redactions_init(&set);
+    redactions_add(&set, "opensesame", SECRET_MASK);
+    CLEANUP(free_charp) char *cut = redactions_apply_cut(&set, "pw=opense");
+    assert_string_equal(cut, "pw=[hidden]");
+    CLEANUP(free_charp) char *least = redactions_apply_cut(&set, "pw=open");
+    assert_string_equal(least, "pw=[hidden]");
+    CLEANUP(free_charp) char *less = redactions_apply_cut(&set, "pw=ope");
+    assert_string_equal(less, "pw=ope");
+    CLEANUP(free_charp) char *inside = redactions_apply_cut(&set, "opens a door");
+    assert_string_equal(inside, "opens a door");
+    CLEANUP(free_charp) char *whole = redactions_apply(&set, "pw=opense");
+    assert_string_equal(whole, "pw=opense");
+    redact_publish(&set);
+    CLEANUP(free_charp) char *line = redact_log("pw=opense");
+    assert_string_equal(line, "pw=[hidden]");
+    redact_withdraw(&set);
+    redactions_fini(&set);
+}
+
+static void test_a_set_with_too_many_bytes_masks_whole_texts(void **state UNUSED)
+{
+    CLEANUP(free_charp) char *longest = xcalloc(1, REDACT_MAX_BYTES + 1);
+    memset(longest, 'x', REDACT_MAX_BYTES);
+    struct redactions set;
+    redactions_init(&set);
+    redactions_add(&set, longest, SECRET_MASK);
+    assert_int_equal(set.n_items, 0);
+    CLEANUP(free_charp) char *text = redactions_apply(&set, "anything");
+    assert_string_equal(text, SECRET_MASK);
+    redactions_fini(&set);
+}
+
 static void test_redact_parts_finds_pieces_of_a_value(void **state UNUSED)
 {
     assert_parts("'alpha' is no topic", "alpha, beta", "'[hidden]' is no topic");
@@ -145,6 +180,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_redactions_apply_replaces_each_secret_by_what_stands_for_it),
         cmocka_unit_test(test_redactions_apply_replaces_short_secrets_as_words_only),
+        cmocka_unit_test(test_a_secret_that_was_cut_at_the_end_is_found),
+        cmocka_unit_test(test_a_set_with_too_many_bytes_masks_whole_texts),
         cmocka_unit_test(test_redact_parts_finds_pieces_of_a_value),
         cmocka_unit_test(test_published_secrets_stay_out_of_the_log_until_withdrawn),
         cmocka_unit_test(test_publishing_from_several_threads_keeps_the_count),

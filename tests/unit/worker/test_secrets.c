@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which values are secret, looked at as somebody who wants to read them. */
 #include "tests/support/unit.h"
+#include "worker/base/buf.h"
+#include "worker/base/clock.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 #include "worker/secrets.h"
@@ -170,6 +172,40 @@ static void test_secrets_inside_of_values_are_collected(void **state UNUSED)
     kvs_fini(&config);
 }
 
+static char *repeated(const char *piece, size_t n)
+{
+    struct buf out;
+    buf_init(&out);
+    for (size_t i = 0; i < n; i++) {
+        buf_add_text(&out, piece);
+    }
+    return buf_take(&out);
+}
+
+/* What is looked for in a value costs no more than a few times its length. */
+static void test_long_values_of_many_options_or_uris_cost_little(void **state UNUSED)
+{
+    CLEANUP(free_charp) char *options = repeated("token=", 160000);
+    CLEANUP(free_charp) char *short_options = repeated("token=a ", 20000);
+    CLEANUP(free_charp) char *uris = repeated("://", 320000);
+    struct kvs config;
+    struct redactions set;
+    fill(&config, "MqttSource");
+    kvs_set(&config, "a.token", options);
+    kvs_set(&config, "b.token", short_options);
+    kvs_set(&config, "c", uris);
+    redactions_init(&set);
+    uint64_t start_ms = clock_mono_ms();
+    secrets_collect(&config, &config, &set);
+    assert_uris(uris, uris);
+    assert_in_range(clock_mono_ms() - start_ms, 0, 5000);
+    assert_in_range(set.n_bytes, strlen(options), (size_t)2 * 1024 * 1024);
+    CLEANUP(free_charp) char *text = redactions_apply(&set, options);
+    assert_string_equal(text, SECRET_MASK);
+    redactions_fini(&set);
+    kvs_fini(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_any_kind_hides_is_hidden_under_every_class),
         cmocka_unit_test(test_passwords_in_uris_are_masked),
         cmocka_unit_test(test_secrets_inside_of_values_are_collected),
+        cmocka_unit_test(test_long_values_of_many_options_or_uris_cost_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,30 @@ static void test_a_good_config_has_no_errors(void **state)
     config_result_fini(&result);
 }
 
+/* Each task config repeats the topics. */
+static void test_many_tasks_with_many_topics_are_refused(void **state)
+{
+    (void)state;
+    struct config_result result;
+    char topics[2001];
+    memset(topics, 'x', sizeof(topics) - 1);
+    for (size_t i = 100; i < sizeof(topics) - 1; i += 101) {
+        topics[i] = ',';
+    }
+    topics[sizeof(topics) - 1] = '\0';
+    const struct pair many[] = { { "topics", topics }, { "tasks.max", "10000" } };
+    validate(many, 2, &result);
+    assert_error(&result, "tasks.max",
+                 "Invalid value 10000 for configuration tasks.max: each task's config repeats "
+                 "topics, topics.regex and mqtt.client.id.prefix, which have 2000 bytes; all "
+                 "together must not have more than 16777216: give fewer tasks or fewer topics");
+    config_result_fini(&result);
+    const struct pair fewer[] = { { "topics", topics }, { "tasks.max", "8000" } };
+    validate(fewer, 2, &result);
+    assert_int_equal(config_result_find(&result, "tasks.max")->n_errors, 0);
+    config_result_fini(&result);
+}
+
 static void test_exactly_one_of_topics_and_pattern(void **state)
 {
     (void)state;
@@ -138,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_good_config_has_no_errors),
+        cmocka_unit_test(test_many_tasks_with_many_topics_are_refused),
         cmocka_unit_test(test_exactly_one_of_topics_and_pattern),
         cmocka_unit_test(test_the_dead_letter_queue_is_not_read),
         cmocka_unit_test(test_the_group_is_not_the_workers),

@@ -9,6 +9,8 @@
 
 /* A commit is one small request; the longer the interval, the more duplicates after a crash. */
 #define COMMIT_EVERY_MS 5000
+/* Of all task configs of a connector; the leader computes and stores them at once. */
+#define MAX_CONFIGS_BYTES ((size_t)16 * 1024 * 1024)
 
 enum err mqtt_sink_check_topic(const char *value, struct error *reterr)
 {
@@ -47,11 +49,47 @@ static void recommend(struct config_result *result, const char *key, const char 
     }
 }
 
+static size_t length_of(const struct kvs *config, const char *key)
+{
+    const char *value = kvs_get(config, key);
+    return value ? strlen(value) : 0;
+}
+
+/* Each task config has the topics and the prefix again. */
+static enum err check_total(const struct kvs *config, int64_t n_tasks, struct error *reterr)
+{
+    size_t each = length_of(config, "topics") + length_of(config, "topics.regex") +
+                  length_of(config, "mqtt.client.id.prefix");
+    if (each <= MAX_CONFIGS_BYTES / (size_t)n_tasks) {
+        return ERR_OK;
+    }
+    return error_set(reterr, ERR_INVALID,
+                     "Invalid value %lld for configuration tasks.max: each task's config repeats "
+                     "topics, topics.regex and mqtt.client.id.prefix, which have %zu bytes; all "
+                     "together must not have more than %zu: give fewer tasks or fewer topics",
+                     (long long)n_tasks, each, MAX_CONFIGS_BYTES);
+}
+
+/* Only of a number of tasks that is one; other values have an error already. */
+static void check_size(const struct kvs *config, struct config_result *result)
+{
+    struct config_value *entry = config_result_find(result, "tasks.max");
+    struct error error = { ERR_OK, "" };
+    if (!entry || entry->n_errors > 0) {
+        return;
+    }
+    int64_t n = config_int(connector_common_table(CONNECTOR_SINK), config, "tasks.max");
+    if (n >= 1 && n <= CONNECTOR_TASKS_LIMIT && check_total(config, n, &error) != ERR_OK) {
+        config_value_error(entry, "%s", error.text);
+    }
+}
+
 void mqtt_sink_validate(const struct kvs *config, struct config_result *result)
 {
     require_with(config, result, "mqtt.ssl.client.key.path", "mqtt.ssl.client.cert.path");
     require_with(config, result, "mqtt.ssl.client.cert.path", "mqtt.ssl.client.key.path");
     require_with(config, result, "mqtt.username", "mqtt.password");
+    check_size(config, result);
     recommend(result, "mqtt.qos", "0", "1");
     recommend(result, "mqtt.ssl.insecure", "true", "false");
 }
@@ -86,6 +124,10 @@ enum err mqtt_sink_task_configs(const struct connector_facts *facts, const struc
     if (n < 1 || n > CONNECTOR_TASKS_LIMIT) {
         return error_set(reterr, ERR_INVALID, "tasks.max must be between 1 and %d",
                          CONNECTOR_TASKS_LIMIT);
+    }
+    enum err err = check_total(config, n, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     CLEANUP(free_charp) char *prefix = client_id_prefix(facts, config);
     struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));

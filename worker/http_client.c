@@ -142,8 +142,9 @@ static struct curl_blob blob_of(const char *text)
     return (struct curl_blob){ .data = xstrdup(text), .len = strlen(text) };
 }
 
-/* curl copies nothing here: `blobs` (3 of them) are the caller's to release after the exchange. */
-static void set_tls(CURL *curl, const struct http_client_tls *tls, struct curl_blob *blobs)
+/* curl copies nothing here: `blobs` (3 of them) are the caller's to release after the exchange. Not
+ * CURLE_OK: curl would trust or show something else than is asked for. */
+static CURLcode set_tls(CURL *curl, const struct http_client_tls *tls, struct curl_blob *blobs)
 {
     const struct {
         CURLoption option;
@@ -153,11 +154,16 @@ static void set_tls(CURL *curl, const struct http_client_tls *tls, struct curl_b
         { CURLOPT_SSLCERT_BLOB, tls->chain },
         { CURLOPT_SSLKEY_BLOB, tls->key },
     };
-    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+    CURLcode code = CURLE_OK;
+    for (size_t i = 0; code == CURLE_OK && i < N_ELEMENTS(texts); i++) {
         if (texts[i].text) {
             blobs[i] = blob_of(texts[i].text);
-            (void)curl_easy_setopt(curl, texts[i].option, &blobs[i]);
+            code = curl_easy_setopt(curl, texts[i].option, &blobs[i]);
         }
+    }
+    /* The system's directory of authorities would be trusted besides. */
+    if (code == CURLE_OK && tls->authorities) {
+        code = curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     }
     if (tls->key_password) {
         (void)curl_easy_setopt(curl, CURLOPT_KEYPASSWD, tls->key_password);
@@ -165,6 +171,7 @@ static void set_tls(CURL *curl, const struct http_client_tls *tls, struct curl_b
     (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, tls->verify_host ? 2L : 0L);
+    return code;
 }
 
 static void wipe(struct curl_blob *blobs, size_t n)
@@ -231,10 +238,8 @@ enum err http_client_send(const struct http_client_request *request,
     set_options(curl, &exchange);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     struct curl_blob blobs[3] = { { .data = NULL } };
-    if (request->tls) {
-        set_tls(curl, request->tls, blobs);
-    }
-    CURLcode code = curl_easy_perform(curl);
+    CURLcode code = request->tls ? set_tls(curl, request->tls, blobs) : CURLE_OK;
+    code = code == CURLE_OK ? curl_easy_perform(curl) : code;
     enum err err = ERR_OK;
     if (code == CURLE_OK) {
         long status = 0;

@@ -181,6 +181,10 @@ static enum outcome forward_once(struct call *call, const char *base)
     } else if (err != ERR_OK) {
         log_warn(NULL, "REST-FORWARD-FAILED", "leader=%s error=\"%s\"", base, error.text);
         answer_error(call, 500, "IO Error trying to forward REST request: %s", error.text);
+    } else if (answer.code < 200 || answer.code > 599) {
+        log_warn(NULL, "REST-FORWARD-FAILED", "leader=%s code=%d", base, answer.code);
+        answer_error(call, 500, "Unexpected status code when handling forwarded request: %d",
+                     answer.code);
     } else {
         catch_up(call, answer.header);
         if (call->route->settle && answer.code < 300) {

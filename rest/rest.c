@@ -34,6 +34,12 @@ struct rest {
 
 _Static_assert(N_SIDES *LISTENERS_MAX <= HTTP_MAX_LISTENERS, "http serves all listeners");
 
+/* Place of 1xx to 5xx among the metric's values; what is none of them is an error. */
+static unsigned code_class(int code)
+{
+    return code >= 100 && code <= 599 ? (unsigned)(code / 100 - 1) : 4U;
+}
+
 static bool on_request(void *arg, const struct http_request *request,
                        struct http_response *response)
 {
@@ -42,7 +48,7 @@ static bool on_request(void *arg, const struct http_request *request,
         return false;
     }
     uint64_t took_us = clock_mono_us() - request->start_us;
-    metric_add(metrics_worker(), METRIC_REST_REQUESTS, (unsigned)(response->code / 100 - 1), 1);
+    metric_add(metrics_worker(), METRIC_REST_REQUESTS, code_class(response->code), 1);
     metric_observe(metrics_worker(), METRIC_REST_DURATION, (double)took_us / 1e6);
     access_log_write(request, response, took_us);
     return true;

@@ -261,6 +261,40 @@ static void test_stop_ends_requests_that_wait(void **state)
     assert_int_equal(later.code, 500);
 }
 
+static void *answer_700_main(void *arg)
+{
+    static const char answer[] = "HTTP/1.1 700 Odd\r\nContent-Length: 2\r\n\r\n{}";
+    const int *listener = arg;
+    int fd = accept(*listener, NULL, NULL);
+    char bytes[4096];
+    (void)!recv(fd, bytes, sizeof(bytes), 0);
+    (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    while (recv(fd, bytes, sizeof(bytes), 0) > 0) {
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static void test_a_status_that_is_none_is_an_error_of_the_leader(void **state)
+{
+    struct pair *pair = *state;
+    struct listeners odd;
+    assert_int_equal(listeners_open("listeners", "http://127.0.0.1:0", &odd, NULL), ERR_OK);
+    (void)fcntl(odd.items[0].fd, F_SETFL, 0);
+    CLEANUP(free_charp) char *url = xasprintf("http://127.0.0.1:%d", odd.items[0].port);
+    fake_cluster_leader(pair->follower.cluster, url, false);
+    struct thread thread = { .running = false };
+    thread_start(&thread, "odd", answer_700_main, &odd.items[0].fd);
+    struct reply reply = ask(&pair->follower, "PUT", "/connectors/a/config", CONFIG);
+    assert_int_equal(reply.code, 500);
+    assert_non_null(
+        strstr(reply.body, "Unexpected status code when handling forwarded request: 700"));
+    reply_fini(&reply);
+    thread_join(&thread);
+    listeners_close(&odd);
+}
+
 #define pair_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -274,6 +308,7 @@ int main(void)
         pair_test(test_a_leader_that_cannot_be_reached_is_replaced),
         pair_test(test_a_leader_that_does_not_lead_is_asked_again),
         pair_test(test_a_request_that_may_have_arrived_is_500_and_not_sent_again),
+        pair_test(test_a_status_that_is_none_is_an_error_of_the_leader),
         pair_test(test_two_workers_that_take_each_other_for_the_leader_do_not_loop),
         pair_test(test_stop_ends_requests_that_wait),
     };

@@ -46,6 +46,21 @@ static enum err put(struct call *call, const struct kvs *config,
     return ERR_OK;
 }
 
+/* A change of another key must not show what nobody but its owner knows. */
+static enum err check_covered(struct call *call, const struct kvs *config,
+                              const struct connector_state *stored)
+{
+    const char *key = secrets_uncovered(config, stored ? &stored->config : NULL, &call->config);
+    if (!key) {
+        return ERR_OK;
+    }
+    answer_error(call, 400,
+                 "Invalid value %s for configuration %s: the stored value is hidden and would no "
+                 "longer be after this change: give the value",
+                 SECRET_MASK, key);
+    return ERR_INVALID;
+}
+
 /* One try with the newest state; ERR_CONFLICT: another change came between. */
 typedef enum err try_fn(struct call *call);
 
@@ -83,7 +98,10 @@ static enum err try_put(struct call *call)
     kvs_copy(&config, &call->config);
     const char *lost = secrets_restore(&config, stored ? &stored->config : NULL);
     bool restored = !kvs_equal(&config, &call->config);
-    enum err err = lost || restored ? validation_pass(call, &config, lost) : ERR_OK;
+    enum err err = check_covered(call, &config, stored);
+    if (err == ERR_OK && (lost || restored)) {
+        err = validation_pass(call, &config, lost);
+    }
     if (err == ERR_OK) {
         err = put(call, &config, stored, stored && restored ? stored->config_offset : -1);
     }
@@ -129,7 +147,8 @@ static enum err try_patch(struct call *call)
         kvs_set(&config, "name", call->name);
     }
     const char *lost = secrets_restore(&config, &stored->config);
-    enum err err = validation_pass(call, &config, lost);
+    enum err err = check_covered(call, &config, stored);
+    err = err ? err : validation_pass(call, &config, lost);
     if (err == ERR_OK) {
         err = put(call, &config, stored, stored->config_offset);
     }

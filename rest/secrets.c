@@ -77,6 +77,26 @@ const char *secrets_restore(struct kvs *config, const struct kvs *stored)
     return lost;
 }
 
+static bool has_value(const struct kvs *config, const struct kv *kv)
+{
+    const char *value = kvs_get(config, kv->key);
+    return value && strcmp(value, kv->value) == 0;
+}
+
+const char *secrets_uncovered(const struct kvs *config, const struct kvs *stored,
+                              const struct kvs *given)
+{
+    for (size_t i = 0; stored && i < config->n_items; i++) {
+        const struct kv *kv = &config->items[i];
+        bool taken_over = kv->value && kv->value[0] && !secret_placeholder(kv->value) &&
+                          has_value(stored, kv) && !has_value(given, kv);
+        if (taken_over && secret_key(stored, kv->key) && !secret_key(config, kv->key)) {
+            return kv->key;
+        }
+    }
+    return NULL;
+}
+
 char *secrets_redact(const char *text, const struct kvs *config)
 {
     struct redactions set;

@@ -23,5 +23,10 @@ cJSON *secrets_plain(const struct kvs *config);
  * NULL). Returns the first key whose mask stands for nothing, NULL if there is none; borrowed from
  * config. */
 const char *secrets_restore(struct kvs *config, const struct kvs *stored);
+/* secrets_uncovered returns the first key whose value in `config` is hidden in `stored` (may be
+ * NULL), would be shown from now on, and was taken over from there: `given`, the config as the
+ * client sent it, does not have it. NULL if there is none; borrowed from config. */
+const char *secrets_uncovered(const struct kvs *config, const struct kvs *stored,
+                              const struct kvs *given);
 /* secrets_redact returns an owned copy of text in which the secret values of config are masked. */
 char *secrets_redact(const char *text, const struct kvs *config);

@@ -118,6 +118,35 @@ static void test_masks_come_back_in_other_surroundings(void **state UNUSED)
     kvs_fini(&config);
 }
 
+/* The name beside a literal says that it is secret: another name would show it. */
+static void test_a_change_that_would_show_a_stored_secret_is_noticed(void **state UNUSED)
+{
+    static const char key[] = "transforms.a.static.value";
+    struct kvs stored;
+    struct kvs config;
+    struct kvs given;
+    fill(&stored, TEST_SOURCE);
+    kvs_set(&stored, "transforms.a.static.field", "password");
+    kvs_set(&stored, key, "literal");
+    kvs_init(&config);
+    kvs_init(&given);
+    kvs_copy(&config, &stored);
+    assert_null(secrets_uncovered(&config, &stored, &given));
+    kvs_set(&config, "transforms.a.static.field", "x");
+    assert_string_equal(secrets_uncovered(&config, &stored, &given), key);
+    kvs_set(&given, key, SECRET_MASK);
+    assert_string_equal(secrets_uncovered(&config, &stored, &given), key);
+    assert_null(secrets_uncovered(&config, NULL, &given));
+    kvs_set(&given, key, "literal");
+    assert_null(secrets_uncovered(&config, &stored, &given));
+    kvs_set(&given, key, "new");
+    kvs_set(&config, key, "new");
+    assert_null(secrets_uncovered(&config, &stored, &given));
+    kvs_fini(&given);
+    kvs_fini(&config);
+    kvs_fini(&stored);
+}
+
 static void test_texts_are_redacted(void **state UNUSED)
 {
     struct kvs config;
@@ -140,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_placeholders_are_shown_but_not_what_only_looks_like_one),
         cmocka_unit_test(test_a_mask_that_comes_back_stands_for_the_stored_value),
         cmocka_unit_test(test_masks_come_back_in_other_surroundings),
+        cmocka_unit_test(test_a_change_that_would_show_a_stored_secret_is_noticed),
         cmocka_unit_test(test_texts_are_redacted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,7 @@ static char *hidden_error(const struct hiding *hiding, const char *error)
     CLEANUP(free_charp) char *middle = xasprintf(" for configuration %s: ", name);
     const char *split = strstr(error, middle);
     CLEANUP(free_charp) char *front = xstrndup(error, split ? (size_t)(split - error) : 0);
-    char *reason = redactions_apply_cut(&hiding->secrets, split ? split + strlen(middle) : error);
+    char *reason = redactions_apply(&hiding->secrets, split ? split + strlen(middle) : error);
     reason = without_pieces(reason, hiding->origin.resolved);
     reason = without_pieces(reason, hiding->origin.secret ? hiding->origin.raw : NULL);
     reason = without_values(reason, name, hiding->config, hiding->resolution);

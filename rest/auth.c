@@ -18,9 +18,11 @@
 /* Credentials that are remembered, right and wrong ones each: the wrong ones so that a client that
  * keeps on sending an old password costs nothing. */
 #define N_REMEMBERED 64
-/* Requests that wait for a hash to be computed. */
-#define MAX_WAITING 64
-#define MAX_WAIT_MS 5000U
+/* Requests that wait for a hash to be computed: at most so many, and no more than a share of the
+ * threads on which they wait. */
+#define MAX_WAITING   64U
+#define WAITING_SHARE 4U
+#define MAX_WAIT_MS   5000U
 /* After a wrong password no hash is computed for this many times the time that it took. */
 #define REST_FACTOR 3U
 /* "Basic " and the base64 text. */
@@ -55,6 +57,7 @@ struct auth {
     unsigned char hashed[DIGEST_SIZE]; /* for whom */
     uint64_t rest_until_ms;
     unsigned n_waiting;
+    unsigned max_waiting; /* immutable */
 };
 
 /* Credentials as they were sent. */
@@ -89,12 +92,13 @@ static enum err load_table(const char *path, struct auth_table *ret_table,
 enum err auth_check_props(const struct kvs *props, struct error *reterr)
 {
     struct auth *auth = NULL;
-    enum err err = auth_new(props, &auth, reterr);
+    enum err err = auth_new(props, 0, &auth, reterr);
     auth_free(auth);
     return err;
 }
 
-enum err auth_new(const struct kvs *props, struct auth **ret_auth, struct error *reterr)
+enum err auth_new(const struct kvs *props, unsigned max_blocking, struct auth **ret_auth,
+                  struct error *reterr)
 {
     CLEANUP(free_charp) char *type = worker_config_text(props, "rest.auth.type");
     CLEANUP(free_charp) char *path = worker_config_text(props, "rest.auth.password.file");
@@ -120,6 +124,8 @@ enum err auth_new(const struct kvs *props, struct auth **ret_auth, struct error 
     }
     struct auth *auth = xcalloc(1, sizeof(*auth));
     auth->path = TAKE(path);
+    unsigned share = max_blocking / WAITING_SHARE;
+    auth->max_waiting = share > MAX_WAITING ? MAX_WAITING : share > 0 ? share : 1;
     auth->table = table;
     auth->stamp = stamp;
     config_list(worker_config_table(), props, "rest.auth.open.paths", &auth->open_paths);
@@ -274,7 +280,7 @@ static bool take_turn(struct auth *auth, const struct credentials *sent,
     lock_take(&auth->lock);
     /* Who waits for the answer that is being computed adds nothing to the work. */
     bool counts = !auth->hashing || !digest_equal(auth->hashed, sent->digest);
-    bool enters = !counts || auth->n_waiting < MAX_WAITING;
+    bool enters = !counts || auth->n_waiting < auth->max_waiting;
     auth->n_waiting += enters && counts ? 1U : 0U;
     while (enters && !mine && !known_locked(auth, sent, &verdict, ret_user)) {
         uint64_t now = clock_mono_ms();

@@ -28,9 +28,11 @@ enum auth_verdict {
 /* auth_check_props checks the rest.auth.* keys and the file that they name; nothing is kept. Errors
  * as auth_new. */
 enum err auth_check_props(const struct kvs *props, struct error *reterr) MUST_CHECK;
-/* auth_new reads the keys and the file. ret_auth is owned, NULL when authentication is off.
+/* auth_new reads the keys and the file; of max_blocking requests that may block at once a quarter
+ * may wait for passwords to be checked. ret_auth is owned, NULL when authentication is off.
  * ERR_INVALID and ERR_IO with a line that names key, value and mend. Thread: main. */
-enum err auth_new(const struct kvs *props, struct auth **ret_auth, struct error *reterr) MUST_CHECK;
+enum err auth_new(const struct kvs *props, unsigned max_blocking, struct auth **ret_auth,
+                  struct error *reterr) MUST_CHECK;
 /* auth_free releases auth when no request runs any more; NULL is fine. */
 void auth_free(struct auth *auth);
 

@@ -27,7 +27,7 @@ static enum err read_properties(struct env *env, const struct kvs *props, struct
     enum err err = providers_new(props, &env->providers, reterr);
     err = err ? err : extra_headers_parse(headers, &env->extra_headers, reterr);
     err = err ? err : tls_config_read(props, TLS_LISTENERS, &env->client_tls, reterr);
-    return err ? err : auth_new(props, &env->auth, reterr);
+    return err ? err : auth_new(props, env->max_blocking, &env->auth, reterr);
 }
 
 enum err env_init(struct env *env, const struct kvs *props, struct error *reterr)

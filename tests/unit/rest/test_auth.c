@@ -75,7 +75,7 @@ static int teardown(void **state)
 static void begin(struct fixture *fixture, const char *text)
 {
     write_file(fixture, text);
-    assert_int_equal(auth_new(&fixture->props, &fixture->auth, NULL), ERR_OK);
+    assert_int_equal(auth_new(&fixture->props, 128, &fixture->auth, NULL), ERR_OK);
     assert_non_null(fixture->auth);
 }
 
@@ -256,21 +256,21 @@ static void test_wrong_properties_name_key_and_mend(void **state)
     struct error error = { ERR_OK, "" };
     struct auth *auth = NULL;
     write_file(fixture, "user:plain\n");
-    assert_int_equal(auth_new(&fixture->props, &auth, &error), ERR_INVALID);
+    assert_int_equal(auth_new(&fixture->props, 128, &auth, &error), ERR_INVALID);
     assert_non_null(strstr(error.text, "for configuration rest.auth.password.file: line 1: "));
     assert_non_null(strstr(error.text, fixture->path));
     kvs_set(&fixture->props, "rest.auth.password.file", "/dev/zero");
-    assert_int_equal(auth_new(&fixture->props, &auth, &error), ERR_IO);
+    assert_int_equal(auth_new(&fixture->props, 128, &auth, &error), ERR_IO);
     assert_non_null(strstr(error.text, "is no regular file"));
     kvs_remove(&fixture->props, "rest.auth.password.file");
-    assert_int_equal(auth_new(&fixture->props, &auth, &error), ERR_INVALID);
+    assert_int_equal(auth_new(&fixture->props, 128, &auth, &error), ERR_INVALID);
     assert_non_null(strstr(error.text, "rest.auth.password.file"));
     kvs_set(&fixture->props, "rest.auth.password.file", fixture->path);
     kvs_set(&fixture->props, "rest.auth.type", "none");
     assert_int_equal(auth_check_props(&fixture->props, &error), ERR_INVALID);
     assert_non_null(strstr(error.text, "set rest.auth.type=basic"));
     kvs_remove(&fixture->props, "rest.auth.password.file");
-    assert_int_equal(auth_new(&fixture->props, &auth, NULL), ERR_OK);
+    assert_int_equal(auth_new(&fixture->props, 128, &auth, NULL), ERR_OK);
     assert_null(auth);
 }
 

@@ -145,19 +145,23 @@ static cJSON *view(const struct group_offsets *offsets)
 
 enum err sink_offsets_get(struct call *call, const struct connector_state *connector)
 {
+    const struct group_patience patience = { call->deadline_ms, &call->env->stopping };
     struct access access;
     struct group_offsets offsets = { NULL, 0 };
     struct error error = { ERR_OK, "" };
     enum err err = access_init(call, connector, &access, &error);
     err = err ? err
-              : kafka_group_offsets_get(&access.props, access.group, call->deadline_ms, &offsets,
-                                        &error);
+              : kafka_group_offsets_get(&access.props, access.group, &patience, &offsets, &error);
     if (err == ERR_OK) {
         answer_json(call, 200, view(&offsets));
     } else {
         log_failure(call, &access, &error);
-        answer_error(call, 500, "Failed to retrieve consumer group offsets for sink connector %s",
-                     call->name);
+        bool crowded = err == ERR_UNAVAILABLE;
+        if (crowded) {
+            http_response_header(call->response, "Retry-After", "1");
+        }
+        answer_error(call, crowded ? 503 : 500,
+                     "Failed to retrieve consumer group offsets for sink connector %s", call->name);
     }
     group_offsets_fini(&offsets);
     access_fini(&access);
@@ -168,6 +172,7 @@ enum err sink_offsets_get(struct call *call, const struct connector_state *conne
 
 enum err sink_offsets_change(struct call *call, const struct connector_state *connector)
 {
+    const struct group_patience patience = { call->deadline_ms, &call->env->stopping };
     struct access access;
     struct group_offsets edits = { NULL, 0 };
     struct error error = { ERR_OK, "" };
@@ -178,10 +183,9 @@ enum err sink_offsets_change(struct call *call, const struct connector_state *co
     }
     enum err err = access_init(call, connector, &access, &error);
     if (err == ERR_OK && is_reset(call)) {
-        err = kafka_group_delete(&access.props, access.group, call->deadline_ms, &error);
+        err = kafka_group_delete(&access.props, access.group, &patience, &error);
     } else if (err == ERR_OK) {
-        err = kafka_group_offsets_change(&access.props, access.group, &edits, call->deadline_ms,
-                                         &error);
+        err = kafka_group_offsets_change(&access.props, access.group, &edits, &patience, &error);
     }
     if (err != ERR_OK) {
         log_failure(call, &access, &error);

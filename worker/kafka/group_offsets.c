@@ -16,11 +16,14 @@
 #define POLL_MS        1000
 /* Each question has a client with threads of its own: so many at once, the others wait. */
 #define MAX_QUERIES 4
+/* Who waits holds a thread of its caller's: further questions are refused. */
+#define MAX_WAITING 16
 
 static pthread_once_t gate_once = PTHREAD_ONCE_INIT;
 static struct lock gate_lock;
 static struct cond gate_freed;
-static int n_queries; /* under gate_lock */
+static int n_queries; /* under gate_lock, as the next */
+static int n_waiting;
 
 static void gate_setup(void)
 {
@@ -28,16 +31,44 @@ static void gate_setup(void)
     cond_init(&gate_freed);
 }
 
-static bool gate_enter(uint64_t deadline_ms)
+static bool has_patience(const struct group_patience *patience, uint64_t now_ms)
+{
+    return now_ms < patience->deadline_ms &&
+           !(patience->cancelled && atomic_load(patience->cancelled));
+}
+
+/* Under gate_lock, until the deadline or, as nobody tells of it, a while after the caller gives up.
+ */
+static void gate_wait(const struct group_patience *patience)
+{
+    uint64_t deadline_ms = patience->deadline_ms;
+    n_waiting++;
+    uint64_t now_ms = clock_mono_ms();
+    while (n_queries >= MAX_QUERIES && has_patience(patience, now_ms)) {
+        uint64_t next_ms = now_ms + POLL_MS;
+        (void)cond_wait_until(&gate_freed, &gate_lock,
+                              next_ms < deadline_ms ? next_ms : deadline_ms);
+        now_ms = clock_mono_ms();
+    }
+    n_waiting--;
+}
+
+/* ERR_OK, ERR_UNAVAILABLE where too many wait already, or ERR_TIMEOUT. */
+static enum err gate_enter(const struct group_patience *patience)
 {
     (void)pthread_once(&gate_once, gate_setup);
     lock_take(&gate_lock);
-    while (n_queries >= MAX_QUERIES && cond_wait_until(&gate_freed, &gate_lock, deadline_ms)) {
+    bool crowded = n_queries >= MAX_QUERIES && n_waiting >= MAX_WAITING;
+    if (!crowded) {
+        gate_wait(patience);
     }
     bool entered = n_queries < MAX_QUERIES;
     n_queries += entered;
     lock_drop(&gate_lock);
-    return entered;
+    if (entered) {
+        return ERR_OK;
+    }
+    return crowded ? ERR_UNAVAILABLE : ERR_TIMEOUT;
 }
 
 static void gate_leave(void)
@@ -54,7 +85,7 @@ struct query {
     rd_kafka_queue_t *queue;
     rd_kafka_AdminOptions_t *options;
     rd_kafka_event_t *event;
-    uint64_t deadline_ms;
+    const struct group_patience *patience;
     const char *group;
 };
 
@@ -91,10 +122,15 @@ static enum err query_open(struct query *query, const struct kvs *props, rd_kafk
                            struct error *reterr)
 {
     rd_kafka_conf_t *conf = NULL;
-    if (!gate_enter(query->deadline_ms)) {
+    enum err err = gate_enter(query->patience);
+    if (err == ERR_UNAVAILABLE) {
+        return error_set(reterr, err, "consumer group %s: %d questions wait for Kafka already",
+                         query->group, MAX_WAITING);
+    }
+    if (err != ERR_OK) {
         return no_answer(query, reterr);
     }
-    enum err err = rdk_conf_new(props, &conf, reterr);
+    err = rdk_conf_new(props, &conf, reterr);
     err = err ? err : rdk_client_new(RD_KAFKA_CONSUMER, conf, &query->client, reterr);
     if (err != ERR_OK) {
         gate_leave();
@@ -141,8 +177,8 @@ static enum err refused(const struct query *query, rd_kafka_resp_err_t code, con
 static enum err query_await(struct query *query, struct error *reterr)
 {
     uint64_t now_ms = clock_mono_ms();
-    while (!query->event && now_ms < query->deadline_ms) {
-        uint64_t left_ms = query->deadline_ms - now_ms;
+    while (!query->event && has_patience(query->patience, now_ms)) {
+        uint64_t left_ms = query->patience->deadline_ms - now_ms;
         query->event =
             rd_kafka_queue_poll(query->queue, left_ms < POLL_MS ? (int)left_ms : POLL_MS);
         now_ms = clock_mono_ms();
@@ -204,10 +240,11 @@ static void copy_offsets(const rd_kafka_group_result_t *group, struct group_offs
     qsort(offsets->items, offsets->n_items, sizeof(*offsets->items), compare);
 }
 
-enum err kafka_group_offsets_get(const struct kvs *props, const char *group, uint64_t deadline_ms,
+enum err kafka_group_offsets_get(const struct kvs *props, const char *group,
+                                 const struct group_patience *patience,
                                  struct group_offsets *ret_offsets, struct error *reterr)
 {
-    struct query query = { .deadline_ms = deadline_ms, .group = group };
+    struct query query = { .patience = patience, .group = group };
     enum err err = query_open(&query, props, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, reterr);
     if (err != ERR_OK) {
         return err;
@@ -296,30 +333,30 @@ typedef enum err change_fn(const struct kvs *props, struct query *query,
                            const rd_kafka_topic_partition_list_t *list, struct error *reterr);
 
 static enum err change(change_fn *fn, const struct kvs *props, const char *group,
-                       rd_kafka_topic_partition_list_t *list, uint64_t deadline_ms,
+                       rd_kafka_topic_partition_list_t *list, const struct group_patience *patience,
                        struct error *reterr)
 {
     if (!list) {
         return ERR_OK;
     }
-    struct query query = { .deadline_ms = deadline_ms, .group = group };
+    struct query query = { .patience = patience, .group = group };
     enum err err = fn(props, &query, list, reterr);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
 }
 
 enum err kafka_group_offsets_change(const struct kvs *props, const char *group,
-                                    const struct group_offsets *offsets, uint64_t deadline_ms,
-                                    struct error *reterr)
+                                    const struct group_offsets *offsets,
+                                    const struct group_patience *patience, struct error *reterr)
 {
-    enum err err = change(commit, props, group, choose(offsets, false), deadline_ms, reterr);
-    return err ? err : change(forget, props, group, choose(offsets, true), deadline_ms, reterr);
+    enum err err = change(commit, props, group, choose(offsets, false), patience, reterr);
+    return err ? err : change(forget, props, group, choose(offsets, true), patience, reterr);
 }
 
-enum err kafka_group_delete(const struct kvs *props, const char *group, uint64_t deadline_ms,
-                            struct error *reterr)
+enum err kafka_group_delete(const struct kvs *props, const char *group,
+                            const struct group_patience *patience, struct error *reterr)
 {
-    struct query query = { .deadline_ms = deadline_ms, .group = group };
+    struct query query = { .patience = patience, .group = group };
     enum err err = query_open(&query, props, RD_KAFKA_ADMIN_OP_DELETEGROUPS, reterr);
     if (err != ERR_OK) {
         return err;

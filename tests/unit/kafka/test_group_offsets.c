@@ -11,6 +11,8 @@
 #include "worker/base/thread.h"
 #include "worker/kafka/group_offsets.h"
 
+#define until(ms) (&(struct group_patience){ .deadline_ms = (ms) })
+
 static void test_edits_of_one_partition_replace_each_other(void **state UNUSED)
 {
     struct group_offsets edits = { NULL, 0 };
@@ -37,12 +39,12 @@ static void test_offsets_are_committed_for_a_group_without_members(void **state 
     mock_props(&mock, KAFKA_CONNECTOR_ADMIN, &props);
     group_offsets_set(&edits, "t", 1, 7);
     uint64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;
-    if (kafka_group_offsets_change(&props, "g", &edits, deadline_ms, &error) != ERR_OK) {
+    if (kafka_group_offsets_change(&props, "g", &edits, until(deadline_ms), &error) != ERR_OK) {
         fail_msg("%s", error.text);
     }
     /* Nothing to change is no question. */
     group_offsets_fini(&edits);
-    assert_int_equal(kafka_group_offsets_change(&props, "g", &edits, 0, &error), ERR_OK);
+    assert_int_equal(kafka_group_offsets_change(&props, "g", &edits, until(0), &error), ERR_OK);
     mock_close(&mock);
 }
 
@@ -67,9 +69,9 @@ static void test_refusals_are_told_apart(void **state UNUSED)
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         struct error error = { ERR_OK, "" };
         rd_kafka_mock_push_request_errors(mock.cluster, 8 /* OffsetCommit */, 1, cases[i].code);
-        assert_int_equal(
-            kafka_group_offsets_change(&props, "g", &edits, clock_mono_ms() + PATIENCE_MS, &error),
-            cases[i].err);
+        assert_int_equal(kafka_group_offsets_change(&props, "g", &edits,
+                                                    until(clock_mono_ms() + PATIENCE_MS), &error),
+                         cases[i].err);
         assert_non_null(strstr(error.text, "consumer group g: "));
     }
     group_offsets_fini(&edits);
@@ -84,12 +86,13 @@ static void test_a_kafka_that_does_not_answer_costs_no_more_than_the_deadline(vo
     kvs_init(&props);
     kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
     uint64_t start_ms = clock_mono_ms();
-    assert_int_equal(kafka_group_offsets_get(&props, "g", start_ms + 300, &offsets, &error),
+    assert_int_equal(kafka_group_offsets_get(&props, "g", until(start_ms + 300), &offsets, &error),
                      ERR_TIMEOUT);
-    assert_int_equal(kafka_group_delete(&props, "g", start_ms + 400, &error), ERR_TIMEOUT);
+    assert_int_equal(kafka_group_delete(&props, "g", until(start_ms + 400), &error), ERR_TIMEOUT);
     assert_in_range(clock_mono_ms() - start_ms, 300, PATIENCE_MS);
     kvs_set(&props, "no.such.property", "x");
-    assert_int_equal(kafka_group_offsets_get(&props, "g", start_ms, &offsets, &error), ERR_INVALID);
+    assert_int_equal(kafka_group_offsets_get(&props, "g", until(start_ms), &offsets, &error),
+                     ERR_INVALID);
 }
 
 /* Answers come around the deadline, in every step of the conversation: librdkafka aborts the
@@ -107,7 +110,7 @@ static void test_answers_around_the_deadline_do_no_harm(void **state UNUSED)
         struct group_offsets offsets = { NULL, 0 };
         struct error error = { ERR_OK, "" };
         uint64_t deadline_ms = clock_mono_ms() + wait_ms;
-        enum err err = kafka_group_offsets_get(&props, "g", deadline_ms, &offsets, &error);
+        enum err err = kafka_group_offsets_get(&props, "g", until(deadline_ms), &offsets, &error);
         assert_true(err == ERR_OK || err == ERR_TIMEOUT);
         n_late += err == ERR_TIMEOUT;
         group_offsets_fini(&offsets);
@@ -117,6 +120,7 @@ static void test_answers_around_the_deadline_do_no_harm(void **state UNUSED)
 }
 
 static atomic_uint n_timeouts;
+static atomic_uint n_refused;
 static atomic_int most_threads; /* of librdkafka, as seen at the end of a question */
 
 static void *ask_late(void *arg)
@@ -125,7 +129,9 @@ static void *ask_late(void *arg)
     struct group_offsets offsets = { NULL, 0 };
     struct error error = { ERR_OK, "" };
     uint64_t deadline_ms = clock_mono_ms() + 500;
-    n_timeouts += kafka_group_offsets_get(props, "g", deadline_ms, &offsets, &error) == ERR_TIMEOUT;
+    enum err err = kafka_group_offsets_get(props, "g", until(deadline_ms), &offsets, &error);
+    n_timeouts += err == ERR_TIMEOUT;
+    n_refused += err == ERR_UNAVAILABLE;
     int n_threads = rd_kafka_thread_cnt();
     int most = most_threads;
     while (n_threads > most && !atomic_compare_exchange_weak(&most_threads, &most, n_threads)) {
@@ -149,8 +155,26 @@ static void test_a_crowd_of_questions_ends_in_time(void **state UNUSED)
         thread_join(&threads[i]);
     }
     assert_in_range(clock_mono_ms() - start_ms, 500, PATIENCE_MS / 2);
-    assert_int_equal(n_timeouts, N_ELEMENTS(threads));
+    assert_int_equal(n_timeouts + n_refused, N_ELEMENTS(threads));
+    /* Four ask, sixteen wait. */
+    assert_in_range(n_timeouts, 20, N_ELEMENTS(threads));
+    assert_true(n_refused > 0);
     assert_in_range(most_threads, 0, 24);
+}
+
+static void test_a_caller_that_gives_up_is_not_held(void **state UNUSED)
+{
+    struct group_offsets offsets = { NULL, 0 };
+    struct error error = { ERR_OK, "" };
+    CLEANUP(kvs_fini) struct kvs props;
+    kvs_init(&props);
+    kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
+    atomic_bool cancelled = true;
+    uint64_t start_ms = clock_mono_ms();
+    const struct group_patience patience = { start_ms + 2 * PATIENCE_MS, &cancelled };
+    assert_int_equal(kafka_group_offsets_get(&props, "g", &patience, &offsets, &error),
+                     ERR_TIMEOUT);
+    assert_in_range(clock_mono_ms() - start_ms, 0, PATIENCE_MS);
 }
 
 int main(void)
@@ -160,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_offsets_are_committed_for_a_group_without_members),
         cmocka_unit_test(test_refusals_are_told_apart),
         cmocka_unit_test(test_answers_around_the_deadline_do_no_harm),
+        cmocka_unit_test(test_a_caller_that_gives_up_is_not_held),
         cmocka_unit_test(test_a_crowd_of_questions_ends_in_time),
         cmocka_unit_test(test_a_kafka_that_does_not_answer_costs_no_more_than_the_deadline),
     };

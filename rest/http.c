@@ -84,6 +84,8 @@ struct http_server {
     unsigned max_connections;
     uint64_t idle_timeout_ms;
     size_t max_body;
+    size_t max_bodies;
+    atomic_size_t n_bodies; /* bytes of bodies that are kept */
     http_handler_fn *handler;
     void *arg;
     atomic_uint n_connections;
@@ -235,6 +237,13 @@ static void set_active(struct http_server *server, struct exchange *exchange, bo
     lock_drop(&server->lock);
 }
 
+static void drop_body(struct http_server *server, struct exchange *exchange)
+{
+    atomic_fetch_sub(&server->n_bodies, exchange->body.length);
+    buf_fini(&exchange->body);
+    buf_init(&exchange->body);
+}
+
 static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
                          enum MHD_RequestTerminationCode code)
 {
@@ -250,7 +259,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
         watch(connection);
     }
     http_response_fini(&exchange->response);
-    buf_fini(&exchange->body);
+    drop_body(port->server, exchange);
     free(exchange->target);
     free(exchange);
     *context = NULL;
@@ -312,16 +321,19 @@ static int early_refusal(struct http_server *server, const struct exchange *exch
     return length && strtoull(length, NULL, 10) > server->max_body ? 413 : 0;
 }
 
-static enum MHD_Result take_body(const struct http_server *server, struct exchange *exchange,
+static enum MHD_Result take_body(struct http_server *server, struct exchange *exchange,
                                  const char *bytes, size_t *length)
 {
     exchange->n_received += *length;
-    if (exchange->n_received > server->max_body) {
-        exchange->refused = exchange->refused ? exchange->refused : 413;
-        buf_fini(&exchange->body);
-        buf_init(&exchange->body);
-    } else if (!exchange->refused) {
+    bool too_long = exchange->n_received > server->max_body;
+    if (!exchange->refused && !too_long) {
         buf_add(&exchange->body, bytes, *length);
+        too_long = atomic_fetch_add(&server->n_bodies, *length) + *length > server->max_bodies;
+        exchange->refused = too_long ? 503 : 0;
+    }
+    if (too_long) {
+        exchange->refused = exchange->refused ? exchange->refused : 413;
+        drop_body(server, exchange);
     }
     *length = 0;
     return exchange->n_received > MAX_DRAIN ? MHD_NO : MHD_YES;
@@ -541,6 +553,7 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     server->max_connections = options->max_connections;
     server->idle_timeout_ms = options->idle_timeout_ms;
     server->max_body = options->max_body;
+    server->max_bodies = options->max_bodies;
     server->handler = options->handler;
     server->arg = options->arg;
     lock_init(&server->lock, LOCK_RANK_REST);

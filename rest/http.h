@@ -85,6 +85,7 @@ struct http_options {
     unsigned max_blocking;    /* handlers that may block at once; further requests wait */
     uint64_t idle_timeout_ms; /* without a byte; twice that for sending one whole request */
     size_t max_body;          /* longer bodies are refused with 413 */
+    size_t max_bodies; /* bytes of all bodies together; what goes beyond is refused with 503 */
     http_handler_fn *handler;
     void *arg;
 };

@@ -17,7 +17,8 @@
 #include "worker/base/metrics.h"
 #include "worker/worker_config.h"
 
-#define MAX_BODY ((size_t)1024 * 1024)
+#define MAX_BODY   ((size_t)1024 * 1024)
+#define MAX_BODIES ((size_t)64 * 1024 * 1024)
 /* Longest wait at the end for answers that are under way. */
 #define STOP_MS 5000U
 /* listeners and admin.listeners. */
@@ -201,6 +202,7 @@ static enum err serve(struct rest *rest, struct error *reterr)
         .max_blocking = rest->env.max_blocking,
         .idle_timeout_ms = (uint64_t)worker_config_int(&rest->env.props, "rest.idle.timeout.ms"),
         .max_body = MAX_BODY,
+        .max_bodies = MAX_BODIES,
         .handler = on_request,
         .arg = rest,
     };

@@ -171,7 +171,7 @@ static void answer_refused(struct call *call)
         break;
     case 503:
         http_response_header(call->response, "Retry-After", "1");
-        answer_error(call, 503, "HTTP 503 Service Unavailable: too many connections");
+        answer_error(call, 503, "HTTP 503 Service Unavailable: too many connections or requests");
         break;
     default:
         answer_error(call, call->http->refused, "HTTP %d Bad Request", call->http->refused);

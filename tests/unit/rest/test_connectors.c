@@ -319,12 +319,37 @@ static void test_missing_connectors_are_404_in_connects_words(void **state)
     }
 }
 
+static void test_a_body_of_very_many_values_is_refused(void **state)
+{
+    struct served *served = *state;
+    struct buf body;
+    buf_init(&body);
+    buf_add_text(&body, "{" CLASS ",\"a\":[0");
+    for (size_t i = 0; i < 65536; i++) {
+        buf_add_text(&body, ",0");
+    }
+    buf_add_text(&body, "]}");
+    assert_int_equal(served_call(served, "PUT", "/connectors/a/config", buf_text(&body)), 400);
+    assert_error(served, 400, "Request body has too many values: at most 65537 are taken");
+    buf_fini(&body);
+    /* Commas of a text are none. */
+    buf_init(&body);
+    buf_add_text(&body, "{" CLASS ",\"url\":\"u\\\"");
+    for (size_t i = 0; i < 70000; i++) {
+        buf_add_char(&body, ',');
+    }
+    buf_add_text(&body, "\"}");
+    assert_int_equal(served_call(served, "PUT", "/connectors/a/config", buf_text(&body)), 201);
+    buf_fini(&body);
+}
+
 #define served_test(name) cmocka_unit_test_setup_teardown(name, served_setup, served_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         served_test(test_create_answers_201_with_location_and_info),
+        served_test(test_a_body_of_very_many_values_is_refused),
         served_test(test_location_has_the_base_that_the_client_used),
         served_test(test_every_legal_name_can_be_read_and_deleted),
         served_test(test_create_twice_is_409_but_an_invalid_config_comes_first),

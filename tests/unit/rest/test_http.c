@@ -20,6 +20,7 @@
 #include "worker/base/thread.h"
 
 #define MAX_BODY        1000
+#define MAX_BODIES      1500
 #define MAX_CONNECTIONS 4
 #define IDLE_MS         1000
 
@@ -83,6 +84,7 @@ static int start(void **state)
         .max_blocking = 4,
         .idle_timeout_ms = IDLE_MS,
         .max_body = MAX_BODY,
+        .max_bodies = MAX_BODIES,
         .handler = echo,
         .arg = fixture,
     };
@@ -365,6 +367,33 @@ static void test_a_handler_may_take_longer_than_the_idle_timeout(void **state)
     (void)close(slow);
 }
 
+static char *post(const char *target, size_t length)
+{
+    return xasprintf("POST %s HTTP/1.1\r\nContent-Length: %zu\r\n" END "%0*d", target, length,
+                     (int)length, 0);
+}
+
+static void test_bodies_have_a_limit_all_together(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(free_charp) char *first = post("/hold", MAX_BODY);
+    CLEANUP(free_charp) char *second = post("/a", MAX_BODIES - MAX_BODY + 1);
+    fixture->hold = true;
+    int fd = client_open(fixture->port);
+    assert_true(client_send(fd, first, strlen(first)));
+    wait_held(fixture, 1);
+    expect(fixture, second, 503, NULL);
+    /* What was refused is not counted any more. */
+    CLEANUP(free_charp) char *third = post("/a", MAX_BODIES - MAX_BODY);
+    expect(fixture, third, 200, NULL);
+    let_go(fixture);
+    struct reply reply = client_read(fd);
+    assert_int_equal(reply.code, 200);
+    reply_fini(&reply);
+    (void)close(fd);
+    expect(fixture, second, 200, NULL);
+}
+
 static void test_too_many_connections_are_told_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -423,6 +452,7 @@ int main(void)
         http_test(test_a_client_that_asks_first_need_not_send_what_is_too_large),
         http_test(test_two_ways_to_end_a_body_are_refused),
         http_test(test_a_request_has_one_host),
+        http_test(test_bodies_have_a_limit_all_together),
         http_test(test_long_targets_and_headers_are_refused),
         http_test(test_headers_cannot_be_injected),
         http_test(test_connections_are_kept_and_pipelines_answered_in_order),

@@ -74,8 +74,7 @@ static enum err plan_target(struct plan *plan, struct error *reterr)
     }
     const struct connector_state *connector = plan->connector;
     if (plan->request->target == TARGET_STOPPED && connector->n_tasks > 0) {
-        record_tasks(plan->records, connector->name, NULL, 0, connector->config_offset,
-                     connector->division);
+        record_stop(plan->records, connector);
     }
     record_target(plan->records, plan->request->name, plan->request->target);
     return ERR_OK;

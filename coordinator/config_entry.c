@@ -89,6 +89,7 @@ void entry_free(struct entry *entry)
     }
     free(entry->numbered);
     shared_kvs_unref(entry->config);
+    shared_kvs_unref(entry->last_task);
     status_unref(entry->status);
     topic_list_unref(entry->topics);
     connector_state_unref(entry->published);
@@ -157,6 +158,7 @@ void entry_tidy(struct entry *entry)
 void entry_drop_config(struct entry *entry)
 {
     shared_kvs_unref(TAKE(entry->config));
+    shared_kvs_unref(TAKE(entry->last_task));
     drop_tasks(entry);
     for (size_t i = 0; i < entry->n_numbered; i++) {
         entry->numbered[i].restart_offset = -1;
@@ -263,6 +265,10 @@ struct connector_state *entry_publish(struct entry *entry)
     connector->commit_offset = entry->commit_offset;
     connector->tasks_config_offset = entry->tasks_config_offset;
     connector->division = entry->division;
+    if (entry->last_task) {
+        connector->last_shared = shared_kvs_ref(entry->last_task);
+        connector->last_task = &entry->last_task->kvs;
+    }
     connector->status = status_ref(entry->status);
     connector->topics = topic_list_ref(entry->topics);
     connector->restart = entry->restart;

@@ -42,6 +42,7 @@ struct entry {
     bool inconsistent;
     int64_t commit_offset;
     int64_t tasks_config_offset;
+    struct shared_kvs *last_task; /* see struct connector_state */
     int64_t division;
     int *slots;
     size_t n_slots;

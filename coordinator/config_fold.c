@@ -31,12 +31,12 @@ static bool split_number(const char *text, char **ret_name, int *ret_n)
     return true;
 }
 
-/* The "properties" member as a shared map, NULL when it is not one. */
-static struct shared_kvs *properties_of(const cJSON *value)
+/* A member as a shared map, NULL when it is not one. */
+static struct shared_kvs *map_of(const cJSON *value, const char *name)
 {
-    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(value, "properties");
+    const cJSON *members = cJSON_GetObjectItemCaseSensitive(value, name);
     struct shared_kvs *shared = shared_kvs_new();
-    if (json_to_kvs(properties, &shared->kvs, NULL) != ERR_OK) {
+    if (json_to_kvs(members, &shared->kvs, NULL) != ERR_OK) {
         shared_kvs_unref(shared);
         return NULL;
     }
@@ -64,7 +64,7 @@ static bool fold_target(const struct folding *in)
 
 static bool fold_connector(const struct folding *in)
 {
-    struct shared_kvs *config = in->value ? properties_of(in->value) : NULL;
+    struct shared_kvs *config = in->value ? map_of(in->value, "properties") : NULL;
     if (in->value && !config) {
         return false;
     }
@@ -90,7 +90,7 @@ static bool fold_task(const struct folding *in)
     if (!split_number(in->rest, &name, &n)) {
         return false;
     }
-    struct shared_kvs *config = in->value ? properties_of(in->value) : NULL;
+    struct shared_kvs *config = in->value ? map_of(in->value, "properties") : NULL;
     if (in->value && !config) {
         return false;
     }
@@ -129,6 +129,8 @@ static bool fold_commit(const struct folding *in)
     if (entry->config) {
         entry_commit(entry, (int)n_tasks, in->offset, json_int(in->value, "config-offset", -1),
                      json_int(in->value, "division", -1));
+        shared_kvs_unref(entry->last_task);
+        entry->last_task = n_tasks == 0 ? map_of(in->value, "last-task") : NULL;
     } else {
         /* Leftovers of a deleted connector must not come back with a new one of the same name
          * (KAFKA-16838). */

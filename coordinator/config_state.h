@@ -93,6 +93,8 @@ struct connector_state {
     enum target_state target;
     struct task_state *tasks; /* tasks of the last complete commit */
     size_t n_tasks;
+    const struct kvs *last_task; /* one of the set that a stop ended, or NULL; in last_shared */
+    struct shared_kvs *last_shared;
     bool committed;        /* a complete commit was seen for n_tasks */
     bool inconsistent;     /* a commit came whose task records were not all there */
     int64_t commit_offset; /* of the newest commit record: the version of the task set */

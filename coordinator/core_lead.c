@@ -259,9 +259,12 @@ static void lead_connector(struct core *core, struct lead *lead,
     if (connector->target == TARGET_STOPPED) {
         forget_failure(lead);
         lead->forced = false;
-        if (connector->n_tasks > 0 || connector->inconsistent) {
-            record_tasks(out, connector->name, NULL, 0, connector->config_offset,
-                         connector->division);
+        /* Behind each config the commit is written anew: once the topic was compacted, one that
+         * stands before the config is taken for a leftover of a deleted connector. */
+        bool behind =
+            connector->last_task && connector->tasks_config_offset != connector->config_offset;
+        if (connector->n_tasks > 0 || connector->inconsistent || behind) {
+            record_stop(out, connector);
         }
         return;
     }

@@ -34,11 +34,15 @@ static enum err compute(const struct expansion *expansion, const struct kvs *con
 {
     const struct connector_state *connector = expansion->connector;
     struct kvs *before = xcalloc(connector->n_tasks + 1, sizeof(*before));
+    size_t n_before = connector->n_tasks;
     for (size_t i = 0; i < connector->n_tasks; i++) {
         before[i] = connector->tasks[i].config; /* a view: not to be released here */
     }
-    enum err err = expansion->plugin->task_configs(&expansion->facts, config, before,
-                                                   connector->n_tasks, ret_configs, ret_n, reterr);
+    if (n_before == 0 && connector->last_task) {
+        before[n_before++] = *connector->last_task;
+    }
+    enum err err = expansion->plugin->task_configs(&expansion->facts, config, before, n_before,
+                                                   ret_configs, ret_n, reterr);
     free(before);
     return err;
 }

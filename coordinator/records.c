@@ -101,6 +101,27 @@ void record_tasks(struct out_records *out, const char *name, const struct kvs *c
     put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", name), print_object(object));
 }
 
+static const struct kvs *last_task(const struct connector_state *connector)
+{
+    if (connector->n_tasks > 0) {
+        return &connector->tasks[0].config;
+    }
+    return connector->last_task;
+}
+
+void record_stop(struct out_records *out, const struct connector_state *connector)
+{
+    const struct kvs *last = last_task(connector);
+    cJSON *object = new_object();
+    add_integer(object, "tasks", 0);
+    add_integer(object, "config-offset", connector->config_offset);
+    add_integer(object, "division", connector->division);
+    if (last) {
+        (void)cJSON_AddItemToObject(object, "last-task", json_from_kvs(last));
+    }
+    put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", connector->name), print_object(object));
+}
+
 void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots)
 {
     cJSON *object = new_object();
@@ -144,6 +165,9 @@ void record_retire(struct out_records *out, const struct connector_state *connec
     ASSERT(tasks != NULL);
     for (size_t i = 0; i < connector->n_tasks; i++) {
         (void)cJSON_AddItemToArray(tasks, json_from_kvs(&connector->tasks[i].config));
+    }
+    if (connector->n_tasks == 0 && connector->last_task) {
+        (void)cJSON_AddItemToArray(tasks, json_from_kvs(connector->last_task));
     }
     add_integer(object, "requested_ms", now_wall_ms);
     put(out, LOG_TOPIC_CONFIG, xasprintf("retire-%s-%s", connector->name, id),

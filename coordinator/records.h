@@ -31,6 +31,9 @@ void record_target(struct out_records *out, const char *name, enum target_state 
  * they were made from; division: as in struct connector_state. */
 void record_tasks(struct out_records *out, const char *name, const struct kvs *configs,
                   size_t n_configs, int64_t config_offset, int64_t division);
+/* record_stop adds the commit of no tasks. It keeps one config of the set that was ("last-task",
+ * which Connect ignores), so that the next set is made with knowledge of it. */
+void record_stop(struct out_records *out, const struct connector_state *connector);
 void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots);
 void record_restart(struct out_records *out, const char *name, bool include_tasks,
                     bool only_failed);

@@ -27,6 +27,7 @@ void connector_state_unref(struct connector_state *connector)
     }
     free(connector->extra_statuses);
     shared_kvs_unref(connector->shared);
+    shared_kvs_unref(connector->last_shared);
     status_unref(connector->status);
     topic_list_unref(connector->topics);
     free(connector->name);

@@ -197,7 +197,21 @@ static void test_stop_empties_the_task_set_before_the_state(void **state UNUSED)
     assert_non_null(strstr(fixture.records.items[0].value, "\"tasks\":0,"));
     assert_string_equal(fixture.records.items[1].key, "target-state-a");
     play(&fixture, &fixture.records);
-    assert_int_equal(snapshot_find(fixture.snapshot, "a")->n_tasks, 0);
+    const struct connector_state *stopped = snapshot_find(fixture.snapshot, "a");
+    assert_int_equal(stopped->n_tasks, 0);
+    /* What the next set has to know of this one stays, also for the end of what tasks leave. */
+    assert_non_null(stopped->last_task);
+    assert_string_equal(kvs_get(stopped->last_task, "task.class"), "T");
+    request.change = CHANGE_DELETE;
+    assert_int_equal(plan(&fixture, &request), ERR_OK);
+    const struct out_record *retire = &fixture.records.items[fixture.records.n_items - 1];
+    assert_memory_equal(retire->key, "retire-a-", 9);
+    assert_non_null(strstr(retire->value, "\"tasks\":[{\"task.class\":\"T\"}]"));
+    play(&fixture, &fixture.records);
+    create(&fixture, "MqttSource");
+    assert_null(snapshot_find(fixture.snapshot, "a")->last_task);
+    commit_tasks(&fixture);
+    assert_null(snapshot_find(fixture.snapshot, "a")->last_task);
     teardown(&fixture);
 }
 

@@ -79,6 +79,15 @@ static void test_a_division_counts_up_only_when_a_task_changes(void **state)
     (void)cf_fold(f, LOG_TOPIC_CONFIG, "target-state-a", "{\"state.v2\":\"STOPPED\"}");
     (void)cf_lead(f);
     assert_int_equal(snapshot_find(f->snapshot, "a")->division, second);
+    assert_non_null(snapshot_find(f->snapshot, "a")->last_task);
+    /* A config that is put meanwhile gets a commit behind it, once. */
+    cf_put_config(f, "a", "1", "2");
+    (void)cf_lead(f);
+    const struct connector_state *stopped = snapshot_find(f->snapshot, "a");
+    assert_int_equal(stopped->tasks_config_offset, stopped->config_offset);
+    assert_true(stopped->commit_offset > stopped->config_offset);
+    assert_non_null(stopped->last_task);
+    assert_int_equal(cf_lead(f), 0);
     (void)cf_fold(f, LOG_TOPIC_CONFIG, "target-state-a", "{\"state.v2\":\"STARTED\"}");
     (void)cf_lead(f);
     assert_true(snapshot_find(f->snapshot, "a")->division > second);

@@ -64,6 +64,21 @@ static void test_numbers_are_looked_up_to_compute_with(void **state)
     assert_non_null(kvs_get(&f->configs[0], "task.class"));
 }
 
+static void test_after_a_stop_there_are_not_fewer_sessions_than_before(void **state)
+{
+    struct fixture *f = *state;
+    struct kvs last;
+    kvs_init(&last);
+    kvs_set(&last, "mqtt.task.sessions.total", "5");
+    f->connector.last_task = &last;
+    kvs_set(&f->connector.config, "tasks.max", "2");
+    assert_int_equal(expand(f), ERR_OK);
+    assert_int_equal(f->n, 2);
+    assert_string_equal(kvs_get(&f->configs[0], "mqtt.task.sessions.total"), "5");
+    assert_string_equal(kvs_get(&f->configs[0], "mqtt.task.sessions"), "0,2,4");
+    kvs_fini(&last);
+}
+
 static void test_text_is_stored_as_its_placeholder(void **state)
 {
     struct fixture *f = *state;
@@ -123,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define EXPANDS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         EXPANDS(test_numbers_are_looked_up_to_compute_with),
+        EXPANDS(test_after_a_stop_there_are_not_fewer_sessions_than_before),
         EXPANDS(test_text_is_stored_as_its_placeholder),
         EXPANDS(test_names_that_merely_contain_a_value_stay),
         EXPANDS(test_what_cannot_be_stored_as_a_placeholder_fails_without_showing_it),

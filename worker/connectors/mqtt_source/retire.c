@@ -15,14 +15,13 @@ static enum err end_sessions(struct source_settings *settings, const struct log_
 {
     settings->options.log = log;
     settings->options.takeover_wait_ms = 1000;
-    for (size_t i = 0; i < settings->n_sessions; i++) {
+    for (int k = 0; k < settings->total; k++) {
         uint64_t now_ms = clock_mono_ms();
         if (now_ms >= deadline_ms) {
             return error_set(reterr, ERR_TIMEOUT, "not all MQTT sessions could be ended in time");
         }
         uint64_t left_ms = deadline_ms - now_ms;
-        CLEANUP(free_charp)
-        char *client_id = source_settings_client_id(settings, settings->sessions[i]);
+        CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, k);
         settings->options.client_id = client_id;
         enum err err = mqtt_end_session(&settings->options,
                                         (int)(left_ms < SESSION_MS ? left_ms : SESSION_MS), reterr);
@@ -34,39 +33,36 @@ static enum err end_sessions(struct source_settings *settings, const struct log_
     return ERR_OK;
 }
 
-static enum err retire_tasks(const struct connector_facts *facts, const struct kvs *config,
-                             const struct kvs *task_configs, size_t n_task_configs,
-                             struct error *reterr)
+/* Each task config names prefix and number of all sessions: of a stopped connector one is known. */
+static enum err retire_all(const struct connector_facts *facts, const struct kvs *config,
+                           const struct kvs *task_config, struct error *reterr)
 {
     uint64_t deadline_ms = clock_mono_ms() + RETIRE_MS;
     struct log_ctx log;
     (void)snprintf(log.text, sizeof(log.text), "connector=%.160s", facts->name);
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < n_task_configs && err == ERR_OK; i++) {
-        struct source_settings settings;
-        err = source_settings_read(facts->name, config, &task_configs[i], &settings, reterr);
-        if (err == ERR_OK) {
-            settings.options.stop_fd = facts->stop_fd;
-            err = end_sessions(&settings, &log, deadline_ms, reterr);
-            source_settings_fini(&settings);
-        }
+    struct source_settings settings;
+    enum err err = source_settings_read(facts->name, config, task_config, &settings, reterr);
+    if (err == ERR_OK) {
+        settings.options.stop_fd = facts->stop_fd;
+        err = end_sessions(&settings, &log, deadline_ms, reterr);
+        source_settings_fini(&settings);
     }
     return err;
 }
 
-/* A connector that was stopped has no tasks: its sessions are those that its config asks for. */
+/* Where no task config is known the sessions are those that the config asks for. */
 enum err mqtt_source_retire(const struct connector_facts *facts, const struct kvs *config,
                             const struct kvs *task_configs, size_t n_task_configs,
                             struct error *reterr)
 {
     if (n_task_configs > 0) {
-        return retire_tasks(facts, config, task_configs, n_task_configs, reterr);
+        return retire_all(facts, config, &task_configs[0], reterr);
     }
     struct kvs *made = NULL;
     size_t n_made = 0;
     enum err err = mqtt_source_task_configs(facts, config, NULL, 0, &made, &n_made, reterr);
     if (err == ERR_OK) {
-        err = retire_tasks(facts, config, made, n_made, reterr);
+        err = retire_all(facts, config, &made[0], reterr);
         connector_configs_free(made, n_made);
     }
     return err;

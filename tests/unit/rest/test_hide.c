@@ -81,7 +81,7 @@ static void test_validate_shows_placeholders_in_values_and_errors(void **state)
                  "Invalid value ${env:SLUICE_TEST_ZERO} for configuration level: Value must be at "
                  "least 1");
     assert_value(
-        json, "tasks.max", NULL,
+        json, "tasks.max", "${env:SLUICE_TEST_SECRET}",
         "Invalid value ${env:SLUICE_TEST_SECRET} for configuration tasks.max: Not a number "
         "of type INT");
     cJSON_Delete(json);

@@ -150,6 +150,15 @@ void bench_silence(struct bench *bench)
     }
 }
 
+void bench_only_pubacks(struct bench *bench)
+{
+    for (int i = 0; i < 20; i++) {
+        bench_turn(bench);
+        enum packet_type type = broker_next(&bench->broker);
+        assert_true(type == PACKET_NONE || type == PACKET_PUBACK);
+    }
+}
+
 void bench_accept(struct bench *bench)
 {
     uint64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;

@@ -49,6 +49,8 @@ void bench_turn(struct bench *bench);
 enum packet_type bench_packet(struct bench *bench);
 /* bench_silence takes some turns in which the client must not send anything. */
 void bench_silence(struct bench *bench);
+/* bench_only_pubacks takes some turns in which it may acknowledge what it has, and nothing else. */
+void bench_only_pubacks(struct bench *bench);
 /* bench_accept waits for a connection and its CONNECT. */
 void bench_accept(struct bench *bench);
 /* bench_connect does that and accepts it and its subscription, up to READY. */

@@ -54,14 +54,8 @@ def _parts(value):
 
 @pytest.fixture(scope="session")
 def lab():
-    """The lab of the whole run, or of each of its processes when tests run side by side.
-
-    SLUICE_LAB_DIR=folder keeps its data and logs there.
-    """
-    folder = os.environ.get("SLUICE_LAB_DIR")
-    if folder:
-        folder = os.path.join(folder, os.environ.get("PYTEST_XDIST_WORKER", ""))
-    with Lab(folder) as made:
+    """The lab of the whole run; SLUICE_LAB_DIR=folder keeps its data and logs there."""
+    with Lab(os.environ.get("SLUICE_LAB_DIR")) as made:
         yield made
 
 

@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -23,12 +24,17 @@ TAIL_LINES = 60
 
 
 def pytest_configure():
-    """Being told to end, as by a time limit, is no reason to skip the teardown."""
+    """Being told to end, as by a time limit, is no reason to skip the teardown.
+
+    A process that runs a share of the tests runs them in a thread, which can't take signals: there
+    the runner's end ends the process, and with it all that it has started.
+    """
 
     def on_signal(*_):
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, on_signal)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_signal)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -54,8 +60,14 @@ def _parts(value):
 
 @pytest.fixture(scope="session")
 def lab():
-    """The lab of the whole run; SLUICE_LAB_DIR=folder keeps its data and logs there."""
-    with Lab(os.environ.get("SLUICE_LAB_DIR")) as made:
+    """The lab of the whole run, or of each of its processes when tests run side by side.
+
+    SLUICE_LAB_DIR=folder keeps its data and logs there.
+    """
+    folder = os.environ.get("SLUICE_LAB_DIR")
+    if folder:
+        folder = os.path.join(folder, os.environ.get("PYTEST_XDIST_WORKER", ""))
+    with Lab(folder) as made:
         yield made
 
 

@@ -168,7 +168,10 @@ def test_filtered_messages_are_acknowledged_and_counted(source):
     config = one.rest.get(f"/connectors/{one.name}/config").body
     config["transforms.drop.negate"] = "false"
     assert one.rest.put(f"/connectors/{one.name}/config", config).status == 200
-    one.wait_running(one.name)
+    # Until the task has taken the change, it runs and drops.
+    wait_until(
+        lambda: metric(one, one.name, "sluice_task_updates_total") == 1, 20, "the change to be taken"
+    )
     one.publish(["last"])
     (record,) = read(one)
     assert json.loads(record.value)["payload"] == base64.b64encode(b"last").decode()

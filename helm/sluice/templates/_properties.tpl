@@ -46,19 +46,24 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Connectors may read what lies below /etc/sluice/secrets and nothing else. */}}
+{{/* Connectors may read what lies below /etc/sluice/secrets and nothing else. The folder must be there, so nothing is said where none is mounted. */}}
 {{- define "sluice.addProviders" -}}
-{{- $pattern := (index . 0).Values.envProviderPattern -}}
+{{- $values := (index . 0).Values -}}
 {{- $into := index . 1 -}}
-{{- $_ := set $into "config.providers" (ternary "dir,file,env" "dir,file" (ne $pattern "")) -}}
+{{- $names := list -}}
+{{- if or $values.mqtt.auth.existingSecret $values.mqtt.tls.existingSecret $values.secretMounts -}}
+{{- $names = list "dir" "file" -}}
 {{- range $name, $class := dict "dir" "DirectoryConfigProvider" "file" "FileConfigProvider" -}}
 {{- $_ := set $into (printf "config.providers.%s.class" $name) $class -}}
 {{- $_ := set $into (printf "config.providers.%s.param.allowed.paths" $name) "/etc/sluice/secrets" -}}
 {{- end -}}
-{{- if $pattern -}}
-{{- $_ := set $into "config.providers.env.class" "EnvVarConfigProvider" -}}
-{{- $_ := set $into "config.providers.env.param.allowlist.pattern" $pattern -}}
 {{- end -}}
+{{- with $values.envProviderPattern -}}
+{{- $names = append $names "env" -}}
+{{- $_ := set $into "config.providers.env.class" "EnvVarConfigProvider" -}}
+{{- $_ := set $into "config.providers.env.param.allowlist.pattern" . -}}
+{{- end -}}
+{{- with $names }}{{ $_ := set $into "config.providers" (join "," .) }}{{ end -}}
 {{- end -}}
 
 {{/* All properties as a JSON object, `config` last, since it wins. */}}

@@ -3,7 +3,7 @@
 {{/* A name that is a secret's, and the two that only look like one. */}}
 {{- define "sluice.isSecret" -}}
 {{- $name := lower . | replace "." "" | replace "-" "" | replace "_" "" -}}
-{{- if and (regexMatch "password|passphrase|passwd|secret|token|jaas|credential|keystorekey|keypem|privatekey|apikey|accesskey" $name) (not (regexMatch "restauthpasswordfile$|tokenendpointurl$|(truststore|truststore|keystore)password$" $name)) -}}
+{{- if and (regexMatch "password|passphrase|passwd|secret|token|jaas|credential|keystorekey|keypem|privatekey|apikey|accesskey" $name) (not (regexMatch "restauthpasswordfile$|tokenendpointurl$|(truststore|keystore)password$" $name)) -}}
 true
 {{- end -}}
 {{- end -}}
@@ -76,9 +76,6 @@ true
 {{- if gt $most (int .Values.internalTopics.slots) -}}
 {{- fail (printf "there may be %d workers, but internalTopics.slots is %d: a worker without a slot has nothing to do. Raise it before the first start" $most (int .Values.internalTopics.slots)) -}}
 {{- end -}}
-{{- if and .Values.podDisruptionBudget.enabled (not (kindIs "invalid" .Values.podDisruptionBudget.minAvailable)) (not (kindIs "invalid" .Values.podDisruptionBudget.maxUnavailable)) -}}
-{{- fail "podDisruptionBudget has minAvailable and maxUnavailable: set one of them to null" -}}
-{{- end -}}
 {{- end -}}
 
 {{- define "sluice.checkSecrets" -}}
@@ -96,7 +93,42 @@ true
 {{- end -}}
 {{- end -}}
 
+{{- define "sluice.checkKeda" -}}
+{{- $keda := .Values.keda -}}
+{{- if and $keda.enabled (not (or $keda.kafkaLag.enabled $keda.prometheus.enabled $keda.triggers)) -}}
+{{- fail "keda.enabled is true, but there is no trigger: enable keda.kafkaLag or keda.prometheus, or give keda.triggers" -}}
+{{- end -}}
+{{- if and $keda.enabled $keda.kafkaLag.enabled (not $keda.kafkaLag.connector) -}}
+{{- fail "keda.kafkaLag.connector is empty: name the sink connector" -}}
+{{- end -}}
+{{- if and $keda.enabled $keda.prometheus.enabled (not $keda.prometheus.serverAddress) -}}
+{{- fail "keda.prometheus.serverAddress is empty: give Prometheus' address, http://host:port" -}}
+{{- end -}}
+{{- $hpa := .Values.autoscaling -}}
+{{- if and $hpa.enabled (not (or $hpa.targetCPUUtilizationPercentage $hpa.targetMemoryUtilizationPercentage $hpa.metrics)) -}}
+{{- fail "autoscaling.enabled is true, but it has no metric: set autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sluice.checkNetwork" -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs is empty: name the gateway" -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor and metrics.podMonitor are both enabled: every worker would be read twice" -}}
+{{- end -}}
+{{- $closed := and .Values.rest.auth.existingSecret (not .Values.rest.auth.openMetrics) -}}
+{{- range list "serviceMonitor" "podMonitor" -}}
+{{- $monitor := index $.Values.metrics . -}}
+{{- if and $monitor.enabled $closed (not $monitor.basicAuth) -}}
+{{- fail (printf "metrics.%s.enabled is true and rest.auth.openMetrics false: name user and password in metrics.%s.basicAuth" . .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "sluice.check" -}}
+{{- include "sluice.checkKeda" . -}}
+{{- include "sluice.checkNetwork" . -}}
 {{- include "sluice.checkKafka" . -}}
 {{- include "sluice.checkRest" . -}}
 {{- include "sluice.checkScaling" . -}}

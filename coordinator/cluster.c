@@ -249,6 +249,12 @@ enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t s
     return view_phase(cluster->view, stage, size, ret_since_ms);
 }
 
+bool cluster_turns(struct cluster *cluster, uint64_t now_ms)
+{
+    struct herder *herder = atomic_load(&cluster->herder);
+    return !herder || herder_turns(herder, now_ms);
+}
+
 void cluster_kafka_id(struct cluster *cluster, char *id, size_t size)
 {
     view_kafka_id(cluster->view, id, size);

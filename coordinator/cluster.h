@@ -45,6 +45,11 @@ enum cluster_phase {
  * blocks. Thread: any. */
 enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t size,
                                   int64_t *ret_since_ms);
+/* cluster_turns tells whether the worker's main loop, the herder's, goes round: false when it has
+ * not answered the question of an earlier call for ten seconds. So it is to be asked again and
+ * again. It depends neither on Kafka nor on MQTT; a worker that still starts, or whose loop has
+ * ended with the drain, turns. now_ms is monotonic. Never blocks. Thread: any. */
+bool cluster_turns(struct cluster *cluster, uint64_t now_ms);
 /* cluster_kafka_id writes Kafka's cluster id ("" until known). Thread: any. */
 void cluster_kafka_id(struct cluster *cluster, char *id, size_t size);
 /* cluster_worker_id and cluster_url return what was given at the start. */

@@ -192,6 +192,9 @@ static void handle(struct herder *herder, struct herder_op *op)
         /* The op is part of the herder: from here on it may be queued again. */
         atomic_store(&herder->snapshot_posted, false);
         return;
+    case HERDER_OP_PULSE:
+        atomic_store(&herder->pulse_ms, 0);
+        return;
     case HERDER_OP_GAINED:
         on_gained(herder, op);
         break;
@@ -491,6 +494,8 @@ struct herder *herder_start(const struct herder_options *options)
     cond_init(&herder->changed);
     herder->snapshot_op.kind = HERDER_OP_SNAPSHOT;
     list_init(&herder->snapshot_op.node);
+    herder->pulse_op.kind = HERDER_OP_PULSE;
+    list_init(&herder->pulse_op.node);
     membership_init(&herder->membership);
     herder->claimed = xcalloc((size_t)options->settings->n_slots, sizeof(*herder->claimed));
     herder->rival_deadline_ms = UINT64_MAX;
@@ -532,6 +537,8 @@ static void discard_ops(struct herder *herder)
         struct herder_op *op = CONTAINER_OF(node, struct herder_op, node);
         if (op->kind == HERDER_OP_CHANGE) {
             herder_lead_change(herder, op);
+        } else if (op == &herder->pulse_op) {
+            atomic_store(&herder->pulse_ms, 0);
         } else if (op != &herder->snapshot_op) {
             herder_op_free(op);
         }

@@ -42,6 +42,8 @@ void herder_free(struct herder *herder);
 
 /* herder_on_snapshot says that the store has a new snapshot. Thread: any, never blocks. */
 void herder_on_snapshot(struct herder *herder);
+/* herder_turns: see cluster_turns. Thread: any, never blocks. */
+bool herder_turns(struct herder *herder, uint64_t now_ms);
 /* herder_group_callbacks gives the callbacks that feed this herder from the group's thread. */
 void herder_group_callbacks(struct herder *herder, struct group_callbacks *ret_callbacks);
 /* herder_change: see cluster_change. Thread: any; blocks. */

@@ -8,6 +8,9 @@
 #include "worker/base/mem.h"
 #include "worker/connector.h"
 
+/* A loop that takes longer for one round hangs: it never waits for Kafka or MQTT. */
+#define PULSE_MS 10000U
+
 struct herder_op *herder_op_new(enum herder_op_kind kind)
 {
     struct herder_op *op = xcalloc(1, sizeof(*op));
@@ -50,6 +53,18 @@ void herder_on_snapshot(struct herder *herder)
     if (!atomic_exchange(&herder->snapshot_posted, true)) {
         (void)!queue_push(&herder->ops, &herder->snapshot_op.node);
     }
+}
+
+bool herder_turns(struct herder *herder, uint64_t now_ms)
+{
+    uint64_t asked_ms = 0;
+    if (!atomic_compare_exchange_strong(&herder->pulse_ms, &asked_ms, now_ms)) {
+        return now_ms < asked_ms + PULSE_MS;
+    }
+    if (!queue_push(&herder->ops, &herder->pulse_op.node)) {
+        atomic_store(&herder->pulse_ms, 0); /* the loop has ended, as it should */
+    }
+    return true;
 }
 
 void herder_on_task_event(void *arg, const struct task_event *event)

@@ -31,6 +31,7 @@ enum herder_op_kind {
     HERDER_OP_WRITTEN,  /* leader writer -> herder: a job is done */
     HERDER_OP_CHANGE,   /* any -> herder: a client's change */
     HERDER_OP_WRITE,    /* any -> herder: records that any worker may write */
+    HERDER_OP_PULSE,    /* any -> herder: shows by being taken that the loop turns */
     HERDER_OP_DRAIN,    /* main -> herder: stop all tasks */
     HERDER_OP_STOP,     /* main -> herder: end the thread */
 };
@@ -90,6 +91,8 @@ struct herder {
     struct queue ops;
     struct herder_op snapshot_op; /* in the queue at most once */
     atomic_bool snapshot_posted;
+    struct herder_op pulse_op; /* the same */
+    _Atomic uint64_t pulse_ms; /* since when it is in the queue; 0: it is not */
     struct thread thread;
 
     struct lock lock;

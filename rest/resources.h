@@ -5,6 +5,7 @@
 #include "rest/router.h"
 
 extern const struct route_table root_routes;      /* root.c: / and /health */
+extern const struct route_table probe_routes;     /* probes.c: /health/live and its like */
 extern const struct route_table connector_routes; /* connectors.c: list, create, get, delete */
 extern const struct route_table config_routes;    /* config.c: /connectors/{connector}/config */
 extern const struct route_table status_routes;    /* status.c: status and tasks */

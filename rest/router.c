@@ -63,6 +63,9 @@ struct matches {
 static bool served_here(const struct call *call, const struct route *route)
 {
     bool admin = (route->flags & ROUTE_ADMIN) != 0;
+    if (route->flags & ROUTE_OPEN) {
+        return true;
+    }
     switch (call->env->admin) {
     case ADMIN_EVERYWHERE:
         return true;
@@ -126,7 +129,9 @@ static void answer_denied(struct call *call)
 static bool admitted(struct call *call, bool preflight)
 {
     struct auth *auth = call->env->auth;
-    if (!auth || preflight || (call->route && auth_is_open(auth, call->route->pattern))) {
+    const struct route *route = call->route;
+    if (!auth || preflight || (route && (route->flags & ROUTE_OPEN)) ||
+        (route && auth_is_open(auth, route->pattern))) {
         return true;
     }
     struct auth_user user;
@@ -181,7 +186,7 @@ static void answer_refused(struct call *call)
 
 static bool types_acceptable(struct call *call)
 {
-    if (call->route->flags & ROUTE_ANY_TYPE) {
+    if (call->route->flags & (ROUTE_ANY_TYPE | ROUTE_OPEN)) {
         return true;
     }
     if (!media_is_json(call->http->content_type)) {

@@ -31,6 +31,10 @@ enum route_flag {
     /* Without parameters in the query it is answered in microseconds, from memory: no thread is
      * taken for it. */
     ROUTE_QUICK = 32,
+    /* For who watches the process, as Kubernetes does: served on every listener and to anyone,
+     * whatever rest.auth.open.paths or Accept say, so it must tell nothing that somebody could
+     * use. */
+    ROUTE_OPEN = 64,
 };
 
 /* One parameter of the query string. */

@@ -34,6 +34,9 @@
 
 extern char **environ;
 
+#define PROBE_TIMEOUT_MS 5000
+#define PROBE_MAX_ANSWER 4096
+
 /* What the command line asks for. */
 enum mode {
     MODE_RUN,
@@ -44,6 +47,7 @@ enum mode {
     MODE_METRICS,
     MODE_OPENAPI,
     MODE_HASH,
+    MODE_PROBE,
     MODE_BAD
 };
 
@@ -55,6 +59,7 @@ static const struct option long_options[] = {
     { "metrics-reference", no_argument, NULL, MODE_METRICS },
     { "openapi", no_argument, NULL, MODE_OPENAPI },
     { "hash-password", no_argument, NULL, MODE_HASH },
+    { "probe", required_argument, NULL, MODE_PROBE },
     { NULL, 0, NULL, 0 },
 };
 
@@ -70,6 +75,9 @@ static const char usage[] =
     "  --openapi            print the OpenAPI document of the REST interface\n"
     "  --hash-password      read a password from standard input and print its hash, for a line\n"
     "                       user:hash of rest.auth.password.file\n"
+    "  --probe URL          ask a worker, as http://localhost:8083/health/ready, and end with 0 "
+    "if\n"
+    "                       it answers 200 within five seconds, else with 1\n"
     "  --version            print the version\n"
     "  --help               print this text\n"
     "\n"
@@ -89,17 +97,20 @@ struct process {
     struct cluster *cluster;
 };
 
+/* ret_path: the properties file, or the URL of a probe; NULL: none. */
 static enum mode parse_arguments(int argc, char **argv, const char **ret_path)
 {
     enum mode mode = MODE_RUN;
+    const char *url = NULL;
     int c;
     while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         if (c == '?') {
             return MODE_BAD;
         }
         mode = c == 'h' ? MODE_HELP : (enum mode)c;
+        url = mode == MODE_PROBE ? optarg : url;
     }
-    *ret_path = optind < argc ? argv[optind] : NULL;
+    *ret_path = url ? url : optind < argc ? argv[optind] : NULL;
     if (argc - optind > 1) {
         fprintf(stderr, "sluice-worker: one properties file expected, got %d; see --help\n",
                 argc - optind);
@@ -157,6 +168,30 @@ static int print_hash(void)
     password_hash_make(password, hash);
     explicit_bzero(password, sizeof(password));
     return puts(hash) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* For images without a shell: their health checks cannot run another program. */
+static int probe(const char *url)
+{
+    struct http_client_request request = {
+        .method = "GET",
+        .url = url,
+        .deadline_ms = clock_mono_ms() + PROBE_TIMEOUT_MS,
+        .max_answer = PROBE_MAX_ANSWER,
+    };
+    struct http_client_answer answer;
+    struct error error = { ERR_OK, "" };
+    http_client_setup();
+    enum err err = http_client_send(&request, &answer, &error);
+    bool up = err == ERR_OK && answer.code == 200;
+    if (err != ERR_OK) {
+        fprintf(stderr, "sluice-worker: %s: %s\n", url, error.text);
+    } else {
+        fprintf(up ? stdout : stderr, "%d %s\n", answer.code, buf_text(&answer.body));
+    }
+    buf_fini(&answer.body);
+    http_client_teardown();
+    return up ? 0 : 1;
 }
 
 /* The clients of every role must take the properties: better now than at the first connector. */
@@ -385,6 +420,8 @@ int main(int argc, char **argv)
         return print_reference(openapi_print);
     case MODE_HASH:
         return print_hash();
+    case MODE_PROBE:
+        return probe(path);
     case MODE_BAD:
         return 1;
     case MODE_RUN:

@@ -34,6 +34,7 @@ struct cluster {
     bool leads;
     bool lag;
     enum cluster_phase phase;
+    bool hangs;
     char stage[256];
     enum err failure;
     unsigned n_failures;
@@ -216,6 +217,21 @@ enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t s
     (void)pthread_mutex_unlock(&cluster->lock);
     *ret_since_ms = 1700000000000;
     return phase;
+}
+
+bool cluster_turns(struct cluster *cluster, uint64_t now_ms UNUSED)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    bool turns = !cluster->hangs;
+    (void)pthread_mutex_unlock(&cluster->lock);
+    return turns;
+}
+
+void fake_cluster_hang(struct cluster *cluster)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    cluster->hangs = true;
+    (void)pthread_mutex_unlock(&cluster->lock);
 }
 
 void cluster_kafka_id(struct cluster *cluster UNUSED, char *id, size_t size)

@@ -295,6 +295,8 @@ def test_worker_without_kafka_is_unhealthy_and_recovers(cluster, fresh_kafka):
     )
     # Reading needs no Kafka.
     assert worker.get("/connectors").body == ["c"]
+    assert worker.get("/health/ready").status == 503
+    assert worker.get("/health/live").status == 200
     kafka.thaw()
     kafka.wait_serving()
     worker.wait_serving(30)

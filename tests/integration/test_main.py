@@ -294,6 +294,12 @@ def health(worker):
         return None
 
 
+def probes(worker):
+    return {
+        name: worker.get(f"/health/{name}", timeout=5).status for name in ("startup", "live", "ready")
+    }
+
+
 def test_worker_waits_for_kafka_and_says_so(cluster, fresh_kafka):
     kafka = fresh_kafka()
     kafka.stop()
@@ -303,6 +309,8 @@ def test_worker_waits_for_kafka_and_says_so(cluster, fresh_kafka):
     answer = wait_until(lambda: health(worker), 10, "an answer from REST")
     assert answer.status == 503
     assert answer.body["status"] == "starting"
+    # To kill it would not bring Kafka back.
+    assert probes(worker) == {"startup": 200, "live": 200, "ready": 503}
     wait_until(
         lambda: any(kafka.address in line for line in lines_of(worker.log_text(), "WARN")),
         20,
@@ -311,6 +319,7 @@ def test_worker_waits_for_kafka_and_says_so(cluster, fresh_kafka):
     assert worker.alive() and health(worker).status == 503
     kafka.start()
     worker.wait_serving(30)
+    assert probes(worker) == {"startup": 200, "live": 200, "ready": 200}
 
 
 def test_sigterm_ends_a_worker_that_waits_for_kafka(cluster):
@@ -319,6 +328,16 @@ def test_sigterm_ends_a_worker_that_waits_for_kafka(cluster):
     group.workers.append(worker.launch())
     wait_until(lambda: health(worker), 10, "an answer from REST")
     assert worker.stop(timeout=10) == 0
+
+
+def test_a_probe_by_command_says_what_the_worker_says(cluster, run):
+    worker = cluster(1).workers[0]
+    up = run(None, "--probe", f"{worker.url}/health/ready")
+    assert (up.returncode, up.stdout[:4]) == (0, "200 "), up
+    down = run(None, "--probe", f"{worker.url}/nowhere")
+    assert (down.returncode, down.stderr[:4]) == (1, "404 "), down
+    nobody = run(None, "--probe", f"http://127.0.0.1:{free_port()}/health/live")
+    assert nobody.returncode == 1 and "/health/live: " in nobody.stderr, nobody
 
 
 # --- how it ends
@@ -368,6 +387,10 @@ def test_drain_ends_in_time_although_kafka_is_away(cluster, fresh_kafka):
     group, worker = stuck_worker(cluster, kafka, 2000)
     worker.popen.send_signal(signal.SIGTERM)
     since = time.monotonic()
+    wait_until(lambda: probes(worker)["ready"] == 503, 1, "readiness to go off at once")
+    # Who was sent here a moment ago is still answered.
+    assert probes(worker) == {"startup": 200, "live": 200, "ready": 503}
+    assert worker.get("/connectors/c/status").status == 200
     assert worker.wait_exit(20) == 0
     # Two seconds for the tasks, and at most five for Kafka's word on leaving the group.
     assert time.monotonic() - since < 9

@@ -240,6 +240,8 @@ def test_a_leader_with_a_wrong_name_is_not_trusted(secured, authority):
 def test_users_need_their_password_and_read_only_users_only_read(secured):
     worker = secured.workers[0]
     assert worker.get("/health").status == 200
+    for probe in ("startup", "live", "ready"):
+        assert worker.get(f"/health/{probe}").status == 200
     for path in ("/", "/connectors", "/nowhere", "/metrics", "/connector-plugins"):
         for headers in ({}, basic("ann", "wrong"), basic("eve"), {"Authorization": "Basic !"}):
             answer = worker.get(path, headers=headers)
@@ -307,6 +309,7 @@ def test_admin_paths_are_served_where_admin_listeners_says(secured, cluster, aut
     status, _, body = side.ask("GET", "/admin/loggers")
     assert status == 200 and "root" in json.loads(body)
     assert side.ask("PUT", "/admin/loggers/sluice.rest", {"level": "WARN"})[0] == 200
+    assert side.ask("GET", "/health/ready")[0] == 200
     for path in ("/", "/connectors", "/health"):
         status, _, body = side.ask("GET", path)
         assert status == 404

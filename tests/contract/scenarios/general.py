@@ -26,6 +26,9 @@ SCENARIOS = {
         Pair("HEAD", "/health"),
         Pair("OPTIONS", "/"),
         Pair("OPTIONS", "/health"),
+        get("/health/startup", differs="probes", sluice=lambda answer: answer.status == 200),
+        get("/health/live", differs="probes", sluice=lambda answer: answer.status == 200),
+        get("/health/ready", differs="probes", sluice=lambda answer: answer.status == 200),
     ],
     "unknown paths": [
         unknown("/nope"),

@@ -297,6 +297,39 @@ static void test_lost_group_is_unhealthy_until_it_comes_back(void **state UNUSED
     node_free(&node);
 }
 
+static void test_a_loop_that_hangs_shows_and_one_that_goes_on_again_too(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    node_wait_running(&node, 3);
+    uint64_t now = 1;
+    for (int i = 0; i < 1000; i++) {
+        assert_true(cluster_turns(node.cluster, now)); /* asked too often is no harm */
+    }
+    /* The loop stops tasks, whose runner waits for this lock. */
+    lock_take(&world.lock);
+    node_revoke(&node, 0, WORLD_SLOTS, true);
+    uint64_t deadline = clock_mono_ms() + 10000;
+    while (cluster_turns(node.cluster, now) && clock_mono_ms() < deadline) {
+        now += 10000;
+        (void)sched_yield();
+    }
+    bool hangs = !cluster_turns(node.cluster, now);
+    lock_drop(&world.lock);
+    assert_true(hangs);
+    node_wait_running(&node, 0);
+    while (!cluster_turns(node.cluster, now + 10000) && clock_mono_ms() < deadline) {
+        (void)sched_yield();
+    }
+    assert_true(cluster_turns(node.cluster, now + 10000));
+    cluster_drain(node.cluster);
+    for (int i = 1; i <= 3; i++) {
+        assert_true(cluster_turns(node.cluster, now + (uint64_t)i * 100000)); /* it has ended */
+    }
+    node_free(&node);
+}
+
 static void test_second_worker_with_one_url_gives_up_and_the_first_stays(void **state UNUSED)
 {
     struct node elder;
@@ -344,6 +377,7 @@ int main(void)
         WORLD_TEST(test_revocation_waits_for_the_tasks),
         WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
         WORLD_TEST(test_lost_group_is_unhealthy_until_it_comes_back),
+        WORLD_TEST(test_a_loop_that_hangs_shows_and_one_that_goes_on_again_too),
         WORLD_TEST(test_second_worker_with_one_url_gives_up_and_the_first_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,50 @@ static void test_health_follows_the_phase(void **state)
     assert_int_equal(served_call(served, "GET", "/health", NULL), 503);
 }
 
+static void test_probes_follow_loop_and_phase(void **state)
+{
+    struct served *served = *state;
+    static const struct {
+        enum cluster_phase phase;
+        int ready;
+    } cases[] = {
+        { CLUSTER_STARTING, 503 },
+        { CLUSTER_READY, 200 },
+        { CLUSTER_UNHEALTHY, 503 },
+        { CLUSTER_DRAINING, 503 },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        fake_cluster_phase(served->cluster, cases[i].phase, "secret of the house");
+        assert_int_equal(served_call(served, "GET", "/health/ready", NULL), cases[i].ready);
+        assert_null(strstr(served->response.body, "secret"));
+        assert_int_equal(served_call(served, "GET", "/health/startup", NULL), 200);
+        assert_int_equal(served_call(served, "GET", "/health/live", NULL), 200);
+    }
+    fake_cluster_hang(served->cluster);
+    assert_int_equal(served_call(served, "GET", "/health/live", NULL), 503);
+    assert_body(served, "{\"status\":\"down\",\"message\":\"The worker's loop hangs.\"}");
+    atomic_store(&served->env.cluster, NULL);
+    assert_int_equal(served_call(served, "GET", "/health/startup", NULL), 503);
+    assert_int_equal(served_call(served, "GET", "/health/live", NULL), 200);
+    assert_int_equal(served_call(served, "GET", "/health/ready", NULL), 503);
+}
+
+static void test_probes_are_served_on_every_listener_and_in_overload(void **state)
+{
+    struct served *served = *state;
+    static const char *const probes[] = { "/health/startup", "/health/live", "/health/ready" };
+    for (size_t i = 0; i < N_ELEMENTS(probes); i++) {
+        for (int admin = 0; admin < 2; admin++) {
+            served->env.admin = ADMIN_SEPARATE;
+            served->request.admin = admin == 1;
+            served->request.refused = admin ? 0 : 503;
+            assert_int_equal(served_call(served, "GET", probes[i], NULL), 200);
+            served->request.refused = 0;
+        }
+    }
+    assert_int_equal(served_call(served, "GET", "/health", NULL), 404); /* as in Connect */
+}
+
 static void test_root_reports_a_kafka_version(void **state)
 {
     struct served *served = *state;
@@ -277,6 +321,8 @@ int main(void)
         served_test(test_a_starting_worker_answers_health_and_404),
         served_test(test_a_worker_that_has_not_read_its_topics_shows_no_empty_list),
         served_test(test_health_follows_the_phase),
+        served_test(test_probes_follow_loop_and_phase),
+        served_test(test_probes_are_served_on_every_listener_and_in_overload),
         served_test(test_root_reports_a_kafka_version),
         cmocka_unit_test(test_every_route_has_what_a_route_needs),
     };

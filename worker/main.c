@@ -22,6 +22,7 @@
 #include "rest/openapi.h"
 #include "rest/password.h"
 #include "rest/rest.h"
+#include "rest/self_check.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
@@ -33,9 +34,6 @@
 #include "worker/worker_config.h"
 
 extern char **environ;
-
-#define PROBE_TIMEOUT_MS 5000
-#define PROBE_MAX_ANSWER 4096
 
 /* What the command line asks for. */
 enum mode {
@@ -59,12 +57,13 @@ static const struct option long_options[] = {
     { "metrics-reference", no_argument, NULL, MODE_METRICS },
     { "openapi", no_argument, NULL, MODE_OPENAPI },
     { "hash-password", no_argument, NULL, MODE_HASH },
-    { "probe", required_argument, NULL, MODE_PROBE },
+    { "probe", no_argument, NULL, MODE_PROBE },
     { NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
     "Usage: sluice-worker [OPTION] WORKER.PROPERTIES\n"
+    "       sluice-worker --probe [WORKER.PROPERTIES] [URL...]\n"
     "\n"
     "Runs one worker of a Sluice cluster, which bridges MQTT brokers and Kafka. Workers with the\n"
     "same group.id share the work; connectors are managed by REST on any of them.\n"
@@ -75,9 +74,9 @@ static const char usage[] =
     "  --openapi            print the OpenAPI document of the REST interface\n"
     "  --hash-password      read a password from standard input and print its hash, for a line\n"
     "                       user:hash of rest.auth.password.file\n"
-    "  --probe URL          ask a worker, as http://localhost:8083/health/ready, and end with 0 "
-    "if\n"
-    "                       it answers 200 within five seconds, else with 1\n"
+    "  --probe              ask the worker with this configuration on this machine, or each URL, "
+    "and\n"
+    "                       end with 0 if all is well: for health checks\n"
     "  --version            print the version\n"
     "  --help               print this text\n"
     "\n"
@@ -97,26 +96,45 @@ struct process {
     struct cluster *cluster;
 };
 
-/* ret_path: the properties file, or the URL of a probe; NULL: none. */
-static enum mode parse_arguments(int argc, char **argv, const char **ret_path)
+struct arguments {
+    const char *path; /* of the properties; NULL: none */
+    char **urls;      /* to probe; NULL-terminated, borrowed from argv */
+};
+
+/* Takes apart what is no option: for --probe URLs and a path in any order, else a path. */
+static bool parse_words(char **words, enum mode mode, struct arguments *arguments)
+{
+    int n_paths = 0;
+    size_t n_urls = 0;
+    arguments->path = NULL;
+    arguments->urls = words;
+    for (size_t i = 0; words[i]; i++) {
+        if (mode == MODE_PROBE && strstr(words[i], "://")) {
+            arguments->urls[n_urls++] = words[i];
+        } else {
+            arguments->path = words[i];
+            n_paths++;
+        }
+    }
+    arguments->urls[n_urls] = NULL;
+    if (n_paths > 1) {
+        fprintf(stderr, "sluice-worker: one properties file expected, got %d; see --help\n",
+                n_paths);
+    }
+    return n_paths <= 1;
+}
+
+static enum mode parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     enum mode mode = MODE_RUN;
-    const char *url = NULL;
     int c;
     while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         if (c == '?') {
             return MODE_BAD;
         }
         mode = c == 'h' ? MODE_HELP : (enum mode)c;
-        url = mode == MODE_PROBE ? optarg : url;
     }
-    *ret_path = url ? url : optind < argc ? argv[optind] : NULL;
-    if (argc - optind > 1) {
-        fprintf(stderr, "sluice-worker: one properties file expected, got %d; see --help\n",
-                argc - optind);
-        return MODE_BAD;
-    }
-    return mode;
+    return parse_words(argv + optind, mode, arguments) ? mode : MODE_BAD;
 }
 
 static int print_reference(void (*make)(struct buf *))
@@ -170,28 +188,27 @@ static int print_hash(void)
     return puts(hash) >= 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
-/* For images without a shell: their health checks cannot run another program. */
-static int probe(const char *url)
+/* Asks the worker, or each URL; says on standard error what is wrong. */
+static int probe(const struct arguments *arguments)
 {
-    struct http_client_request request = {
-        .method = "GET",
-        .url = url,
-        .deadline_ms = clock_mono_ms() + PROBE_TIMEOUT_MS,
-        .max_answer = PROBE_MAX_ANSWER,
-    };
-    struct http_client_answer answer;
+    struct kvs props;
+    kvs_init(&props);
     struct error error = { ERR_OK, "" };
+    log_setup(LOG_WARN, LOG_FORMAT_TEXT);
     http_client_setup();
-    enum err err = http_client_send(&request, &answer, &error);
-    bool up = err == ERR_OK && answer.code == 200;
-    if (err != ERR_OK) {
-        fprintf(stderr, "sluice-worker: %s: %s\n", url, error.text);
-    } else {
-        fprintf(up ? stdout : stderr, "%d %s\n", answer.code, buf_text(&answer.body));
+    enum err err = worker_config_load(arguments->path, environ, &props, &error);
+    if (err == ERR_OK && !arguments->urls[0]) {
+        err = self_check(&props, NULL, &error);
     }
-    buf_fini(&answer.body);
+    for (size_t i = 0; err == ERR_OK && arguments->urls[i]; i++) {
+        err = self_check(&props, arguments->urls[i], &error);
+    }
+    if (err != ERR_OK) {
+        fprintf(stderr, "sluice-worker: %s\n", error.text);
+    }
     http_client_teardown();
-    return up ? 0 : 1;
+    kvs_fini(&props);
+    return err == ERR_OK ? 0 : 1;
 }
 
 /* The clients of every role must take the properties: better now than at the first connector. */
@@ -245,6 +262,8 @@ static void set_limits(void)
 #endif
 }
 
+/* Before anything that takes time: process 1 of a container does not get a signal that it neither
+ * handles nor blocks, so a SIGTERM would be lost. */
 static int block_signals(void)
 {
     sigset_t set;
@@ -351,9 +370,8 @@ static enum err start(struct process *process, const struct kvs *props, struct e
     return err;
 }
 
-static int run(const struct kvs *props)
+static int run(const struct kvs *props, int signal_fd)
 {
-    int signal_fd = block_signals();
     struct process process = { .fatal_fd = eventfd(0, EFD_CLOEXEC) };
     ASSERT(process.fatal_fd >= 0);
     http_client_setup();
@@ -375,7 +393,6 @@ static int run(const struct kvs *props)
     cluster_free(process.cluster);
     http_client_teardown();
     (void)close(process.fatal_fd);
-    (void)close(signal_fd);
     log_info(NULL, "WORKER-STOPPED", "status=%d", status);
     return status;
 }
@@ -386,6 +403,7 @@ static int load_and_run(const char *path, enum mode mode)
         fprintf(stderr, "sluice-worker: no properties file given; see --help\n");
         return 1;
     }
+    int signal_fd = mode == MODE_RUN ? block_signals() : -1;
     struct kvs props;
     kvs_init(&props);
     struct error error = { ERR_OK, "" };
@@ -396,7 +414,10 @@ static int load_and_run(const char *path, enum mode mode)
     } else if (mode == MODE_CHECK) {
         printf("%s: the configuration is valid\n", path ? path : "environment");
     } else {
-        status = run(&props);
+        status = run(&props, signal_fd);
+    }
+    if (signal_fd >= 0) {
+        (void)close(signal_fd);
     }
     kvs_fini(&props);
     return status;
@@ -405,8 +426,8 @@ static int load_and_run(const char *path, enum mode mode)
 int main(int argc, char **argv)
 {
     set_limits();
-    const char *path = NULL;
-    enum mode mode = parse_arguments(argc, argv, &path);
+    struct arguments arguments = { .path = NULL };
+    enum mode mode = parse_arguments(argc, argv, &arguments);
     switch (mode) {
     case MODE_HELP:
         return fputs(usage, stdout) >= 0 ? 0 : 1;
@@ -421,12 +442,12 @@ int main(int argc, char **argv)
     case MODE_HASH:
         return print_hash();
     case MODE_PROBE:
-        return probe(path);
+        return probe(&arguments);
     case MODE_BAD:
         return 1;
     case MODE_RUN:
     case MODE_CHECK:
-        return load_and_run(path, mode);
+        return load_and_run(arguments.path, mode);
     }
     return 1;
 }

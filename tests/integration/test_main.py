@@ -114,6 +114,29 @@ def test_check_accepts_a_minimal_configuration_without_kafka(run):
     assert lines_of(done.stderr, "WARN") == []
 
 
+def test_a_probe_says_whether_a_worker_is_well(run, cluster):
+    worker = cluster(1).workers[0]
+    mine = {"listeners": worker.url}
+    done = run(mine, "--probe")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run(None, "--probe", env={"CONNECT_LISTENERS": worker.url}).returncode == 0
+    assert run(None, "--probe", f"{worker.url}/health", f"{worker.url}/metrics").returncode == 0
+    done = run(None, "--probe", f"{worker.url}/health", f"{worker.url}/connectors/none")
+    assert done.returncode == 1
+    assert "/connectors/none answers 404" in done.stderr
+    worker.kill9()
+    done = run(mine, "--probe")
+    assert done.returncode == 1
+    assert f"{worker.url}/health does not answer" in done.stderr
+
+
+def test_a_probe_needs_an_address(run):
+    done = run({"listeners": "http://127.0.0.1:0"}, "--probe")
+    assert done.returncode == 1
+    assert "give the URL to ask" in done.stderr
+    assert run(None, "--probe", "a.properties", "b.properties").returncode == 1
+
+
 # --- bad configuration
 
 
@@ -330,16 +353,6 @@ def test_sigterm_ends_a_worker_that_waits_for_kafka(cluster):
     assert worker.stop(timeout=10) == 0
 
 
-def test_a_probe_by_command_says_what_the_worker_says(cluster, run):
-    worker = cluster(1).workers[0]
-    up = run(None, "--probe", f"{worker.url}/health/ready")
-    assert (up.returncode, up.stdout[:4]) == (0, "200 "), up
-    down = run(None, "--probe", f"{worker.url}/nowhere")
-    assert (down.returncode, down.stderr[:4]) == (1, "404 "), down
-    nobody = run(None, "--probe", f"http://127.0.0.1:{free_port()}/health/live")
-    assert nobody.returncode == 1 and "/health/live: " in nobody.stderr, nobody
-
-
 # --- how it ends
 
 
@@ -414,6 +427,42 @@ def test_second_sigterm_ends_at_once(cluster, fresh_kafka):
     code = worker.popen.wait(10)
     assert time.monotonic() - since < 1
     assert code == 128 + signal.SIGTERM
+
+
+def test_process_1_of_a_container_hears_a_signal_from_its_first_moment(tmp_path):
+    """The kernel hands process 1 no signal that it neither blocks nor handles: one that comes before
+    the configuration is read must not be lost."""
+    fifo = tmp_path / "worker.properties"
+    os.mkfifo(fifo)
+    argv = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    process = subprocess.Popen([*argv, find_program(), str(fifo)], stderr=subprocess.PIPE, text=True)
+    try:
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+
+        def worker():
+            with open(children, encoding="ascii") as file:
+                found = file.read().split()
+            return found and blocks_sigterm(found[0]) and found[0]
+
+        os.kill(int(wait_until(worker, 20, "the worker to wait for its properties")), signal.SIGTERM)
+        # No Kafka is there: without the signal it would try for ever.
+        fifo.write_text("".join(f"{key}={value}\n" for key, value in MINIMAL.items()))
+        _, told = process.communicate(timeout=20)
+        assert process.returncode == 0, told
+        assert "WORKER-STOPPING signal=15" in told
+    finally:
+        process.kill()
+        process.wait()
+
+
+def blocks_sigterm(pid):
+    """True when a process is the worker by now and holds SIGTERM back."""
+    with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+        if not file.read().startswith("sluice-worker"):
+            return False
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        mask = next(line for line in file if line.startswith("SigBlk:")).split()[1]
+    return bool(int(mask, 16) & 1 << (signal.SIGTERM - 1))
 
 
 # --- what it logs

@@ -161,6 +161,30 @@ def test_a_client_needs_a_certificate_of_the_authority(secured, authority, tmp_p
             assert "certificate" in str(refused.value)
 
 
+def test_a_probe_takes_the_listeners_own_certificate_for_good(secured, tmp_path):
+    """A health check asks this machine's address, which no certificate names."""
+    side = secured.secure[0]
+    worker = secured.workers[0]
+
+    def probe(*words, **changes):
+        listener = {"listeners": f"https://127.0.0.1:{side.port}"}
+        properties = {**worker.properties, **listener, **changes}
+        path = tmp_path / "probe.properties"
+        path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        argv = [find_program(), "--probe", str(path), *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+
+    done = probe()
+    assert done.returncode == 0, done.stderr
+    # A URL that is given is checked as any other is: against the authority and the name in it.
+    assert probe(f"https://127.0.0.1:{side.port}/health").returncode == 0
+    other = Authority(tmp_path).issue("another")
+    done = probe(**{"listeners.https.ssl.keystore.location": str(other)})
+    assert done.returncode == 1
+    assert "certificate" in done.stderr
+    assert probe(f"https://127.0.0.1:{side.port}/connectors").returncode == 1
+
+
 def test_old_versions_and_plain_text_are_refused(secured, authority):
     context = trusting(authority)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")

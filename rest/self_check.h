@@ -9,8 +9,8 @@
 #include "worker/base/kvs.h"
 
 /* self_check_url writes where a worker with these properties answers probes to clients on the same
- * machine: the first entry of `listeners`, /health. ERR_INVALID when the entry is wrong or has port
- * 0, which nobody but the worker itself can know. */
+ * machine: the first entry of `listeners`, /health/ready. ERR_INVALID when the entry is wrong or
+ * has port 0, which nobody but the worker itself can know. */
 enum err self_check_url(const struct kvs *props, char *ret_url, size_t size,
                         struct error *reterr) MUST_CHECK;
 

@@ -127,7 +127,7 @@ def test_a_probe_says_whether_a_worker_is_well(run, cluster):
     worker.kill9()
     done = run(mine, "--probe")
     assert done.returncode == 1
-    assert f"{worker.url}/health does not answer" in done.stderr
+    assert f"{worker.url}/health/ready does not answer" in done.stderr
 
 
 def test_a_probe_needs_an_address(run):

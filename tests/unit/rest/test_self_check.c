@@ -24,11 +24,11 @@ static void fill(struct kvs *props, const char *listeners)
 static void test_the_own_url_is_the_first_listener_as_this_machine_reaches_it(void **state UNUSED)
 {
     static const char *const cases[][2] = {
-        { "http://:8083", "http://127.0.0.1:8083/health" },
-        { "http://0.0.0.0:80,https://:81", "http://127.0.0.1:80/health" },
-        { "https://[::]:8443", "https://[::1]:8443/health" },
-        { "http://[fe80::1]:8083", "http://[fe80::1]:8083/health" },
-        { "https://10.0.0.7:8443, http://:8083", "https://10.0.0.7:8443/health" },
+        { "http://:8083", "http://127.0.0.1:8083/health/ready" },
+        { "http://0.0.0.0:80,https://:81", "http://127.0.0.1:80/health/ready" },
+        { "https://[::]:8443", "https://[::1]:8443/health/ready" },
+        { "http://[fe80::1]:8083", "http://[fe80::1]:8083/health/ready" },
+        { "https://10.0.0.7:8443, http://:8083", "https://10.0.0.7:8443/health/ready" },
     };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         struct kvs props;
@@ -66,7 +66,7 @@ static void test_only_a_good_answer_is_good(void **state UNUSED)
 
     struct error error = { ERR_OK, "" };
     assert_int_equal(self_check(&props, NULL, &error), ERR_UNAVAILABLE);
-    assert_non_null(strstr(error.text, "/health answers 503: {"));
+    assert_non_null(strstr(error.text, "/health/ready answers 503: {"));
     struct fake_log *log = fake_log_new();
     struct cluster *cluster = fake_cluster_new(log, rest_worker_id(rest), rest_url(rest));
     rest_set_cluster(rest, cluster);
@@ -79,7 +79,7 @@ static void test_only_a_good_answer_is_good(void **state UNUSED)
     cluster_free(cluster);
     fake_log_free(log);
     assert_int_equal(self_check(&props, NULL, &error), ERR_UNAVAILABLE);
-    assert_non_null(strstr(error.text, "/health does not answer: "));
+    assert_non_null(strstr(error.text, "/health/ready does not answer: "));
     kvs_fini(&props);
 }
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read, write and getaddrinfo between libmosquitto and the system. See seam.h. */
+/* read, write, SSL_read and getaddrinfo between libmosquitto and the system. See seam.h. */
 #include "worker/mqtt/seam.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 #include "worker/base/mem.h"
+#include "worker/mqtt/frame_guard.h"
 
 #define READ_SIZE  65536
 #define WRITE_SIZE 65536
@@ -16,6 +18,7 @@
 struct seam {
     int fd; /* -1: none */
     bool gather;
+    struct frame_guard *guard; /* NULL: packets of any size pass */
     const char *host;
     const char *address;
     char *in; /* READ_SIZE bytes while attached */
@@ -57,8 +60,21 @@ void seam_attach(struct seam *seam, int fd, bool gather)
 #endif
 }
 
+void seam_guard(struct seam *seam, size_t limit, bool v5)
+{
+#ifndef SLUICE_SANITIZED
+    frame_guard_free(seam->guard);
+    seam->guard = frame_guard_new(limit, v5);
+#else
+    (void)seam;
+    (void)limit;
+    (void)v5;
+#endif
+}
+
 void seam_detach(struct seam *seam)
 {
+    frame_guard_free(TAKE(seam->guard));
     seam->fd = -1;
     seam->gather = false;
     free(TAKE(seam->in));
@@ -75,7 +91,7 @@ void seam_resolve(struct seam *seam, const char *host, const char *address)
 
 size_t seam_buffered(const struct seam *seam)
 {
-    return seam->in_end - seam->in_start;
+    return seam->in_end - seam->in_start + (seam->guard ? frame_guard_ready(seam->guard) : 0);
 }
 
 bool seam_pending(const struct seam *seam)
@@ -125,21 +141,26 @@ static _Thread_local struct seam *entered;
 
 typedef ssize_t read_fn(int, void *, size_t);
 typedef ssize_t write_fn(int, const void *, size_t);
+typedef int ssl_read_fn(void *, void *, int);
 typedef int getaddrinfo_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 static read_fn *real_read;
 static write_fn *real_write;
+static ssl_read_fn *real_ssl_read;
 static getaddrinfo_fn *real_getaddrinfo;
 
 /* unistd.h is left out: with fortified builds it defines read as an inline function. */
 ssize_t read(int fd, void *buffer, size_t size);
 ssize_t write(int fd, const void *buffer, size_t size);
+/* OpenSSL's; its header would be needed for the type of the first argument only. */
+int SSL_read(void *ssl, void *buffer, int size);
 
 /* Object pointers and function pointers are converted as dlsym's manual page says. */
 __attribute__((constructor)) static void find_real(void)
 {
     *(void **)&real_read = dlsym(RTLD_NEXT, "read");
     *(void **)&real_write = dlsym(RTLD_NEXT, "write");
+    *(void **)&real_ssl_read = dlsym(RTLD_NEXT, "SSL_read");
     *(void **)&real_getaddrinfo = dlsym(RTLD_NEXT, "getaddrinfo");
 }
 
@@ -155,8 +176,9 @@ struct seam *seam_leave(void)
     return seam;
 }
 
-static ssize_t gathered_read(struct seam *seam, void *buffer, size_t size)
+static ssize_t gathered_read(void *arg, void *buffer, size_t size)
 {
+    struct seam *seam = arg;
     if (seam->in_start == seam->in_end) {
         seam->n_calls++;
         /* What is larger than the buffer goes where it belongs at once. */
@@ -170,7 +192,8 @@ static ssize_t gathered_read(struct seam *seam, void *buffer, size_t size)
         seam->in_start = 0;
         seam->in_end = (size_t)n;
     }
-    size_t n = seam_buffered(seam) < size ? seam_buffered(seam) : size;
+    size_t buffered = seam->in_end - seam->in_start;
+    size_t n = buffered < size ? buffered : size;
     memcpy(buffer, seam->in + seam->in_start, n);
     seam->in_start += n;
     return (ssize_t)n;
@@ -199,7 +222,8 @@ ssize_t read(int fd, void *buffer, size_t size)
     }
     struct seam *seam = entered;
     if (seam && seam->gather && fd == seam->fd) {
-        return gathered_read(seam, buffer, size);
+        return seam->guard ? frame_guard_read(seam->guard, buffer, size, gathered_read, seam)
+                           : gathered_read(seam, buffer, size);
     }
     return real_read(fd, buffer, size);
 }
@@ -219,6 +243,23 @@ ssize_t write(int fd, const void *buffer, size_t size)
         return 1;
     }
     return real_write(fd, buffer, size);
+}
+
+static ssize_t decrypted_read(void *ssl, void *buffer, size_t size)
+{
+    return real_ssl_read(ssl, buffer, size < INT_MAX ? (int)size : INT_MAX);
+}
+
+int SSL_read(void *ssl, void *buffer, int size)
+{
+    if (!real_ssl_read) {
+        find_real();
+    }
+    struct seam *seam = entered;
+    if (seam && seam->guard && !seam->gather && size > 0) {
+        return (int)frame_guard_read(seam->guard, buffer, (size_t)size, decrypted_read, ssl);
+    }
+    return real_ssl_read(ssl, buffer, size);
 }
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,

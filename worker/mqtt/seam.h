@@ -7,7 +7,8 @@
  * seam_leave, and there only for the one socket that is registered: reads come from a buffer,
  * writes are gathered until seam_flush. While nothing is entered the program notices nothing.
  *
- * Not for TLS sockets, and compiled to nothing with sanitizers, which interpose the same functions.
+ * Nothing is gathered for TLS sockets; there only SSL_read is used, to keep packets to their limit.
+ * Compiled to nothing with sanitizers, which interpose the same functions.
  * Thread: one at a time for each seam.
  */
 #pragma once
@@ -22,6 +23,9 @@ struct seam *seam_new(void);
 void seam_free(struct seam *seam);
 /* seam_attach begins a connection on socket fd; gather false: nothing is buffered (TLS). */
 void seam_attach(struct seam *seam, int fd, bool gather);
+/* seam_guard lets no packet with more than limit bytes come through on this connection; see
+ * frame_guard.h. Works for TLS as well. */
+void seam_guard(struct seam *seam, size_t limit, bool v5);
 /* seam_detach ends it; what was gathered and not sent is thrown away. */
 void seam_detach(struct seam *seam);
 /* seam_resolve makes getaddrinfo calls for `host` between enter and leave answer with `address`,

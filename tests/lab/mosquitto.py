@@ -163,6 +163,12 @@ class Mosquitto(Proc):
             lines.append(f"acl_file {self._private('acl', acl)}")
         return lines
 
+    def set_users(self, users):
+        """Replaces the users and their passwords in the broker that runs (SIGHUP)."""
+        text = "".join(password_line(*user) for user in users.items())
+        self._private("passwords", text)
+        self.popen.send_signal(signal.SIGHUP)
+
     def _private(self, name, text):
         path = self.folder / name
         path.touch(mode=0o600)

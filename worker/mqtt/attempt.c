@@ -7,7 +7,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/macros.h"
 #include "worker/mqtt/reason.h"
-#include "worker/mqtt/session_internal.h"
+#include "worker/mqtt/session_steps.h"
 
 /* Closes without CONNACK in a row that make MQTT 5 look unsupported. */
 #define SILENT_TRIES 2
@@ -91,7 +91,10 @@ static void on_message(void *arg, const struct mqtt_message *message)
         warn_qos2(session);
     }
     if (message->qos > 0) {
-        uint64_t hash = redelivery_hash(message->topic, message->payload, message->length);
+        uint64_t hash =
+            message->oversize > 0
+                ? redelivery_hash(message->topic, &message->oversize, sizeof(message->oversize))
+                : redelivery_hash(message->topic, message->payload, message->length);
         enum redelivery_kind kind =
             redelivery_receive(session->redelivery, message->id, message->duplicate, hash);
         if (kind == REDELIVERY_HELD) {
@@ -225,6 +228,11 @@ static void accepted(struct mqtt_session *session)
     session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
     session_set_state(session, SESSION_SUBSCRIBING, "accepted");
     session->no_share = false;
+    char text[200];
+    if (!limits_check(session, text, sizeof(text))) {
+        session_end(session, MQTT_DOWN_BROKER, true, text);
+        return;
+    }
     subscribe_begin(session);
     log_info(session->options->log, "MQTT-CONNECTED",
              "session=\"%s\" broker=%s version=%s session_present=%d keepalive_s=%d mode=%s",

@@ -15,6 +15,7 @@
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
+#include "worker/mqtt/frame_guard.h"
 #include "worker/mqtt/link_internal.h"
 #include "worker/mqtt/reason.h"
 #include "worker/mqtt/seam.h"
@@ -50,13 +51,23 @@ static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flag
         mosquitto_log_callback_set(mosq, NULL);
     }
     uint8_t shared = 1;
+    uint8_t wildcard = 1;
     uint16_t keepalive = (uint16_t)link->options->keepalive_s;
+    uint32_t asked_s = link->options->clean ? 0 : link->options->expiry_s;
+    uint32_t expiry_s = asked_s;
     (void)mosquitto_property_read_byte(properties, MQTT_PROP_SHARED_SUB_AVAILABLE, &shared, false);
+    (void)mosquitto_property_read_byte(properties, MQTT_PROP_WILDCARD_SUB_AVAILABLE, &wildcard,
+                                       false);
     (void)mosquitto_property_read_int16(properties, MQTT_PROP_SERVER_KEEP_ALIVE, &keepalive, false);
+    (void)mosquitto_property_read_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, &expiry_s,
+                                        false);
     struct link_connack connack = {
         .code = code,
         .session_present = (flags & 1) != 0,
         .shared_available = shared != 0,
+        .wildcard_available = wildcard != 0,
+        .expiry_lowered = expiry_s < asked_s,
+        .expiry_s = expiry_s,
         .keepalive_s = keepalive,
         .limits = link_limits(properties),
     };
@@ -98,6 +109,10 @@ static void handle_message(struct mosquitto *mosq, void *arg,
         .retained = message->retain,
         .duplicate = link->duplicate,
     };
+    if (frame_guard_stands_in(own.payload, own.length, &own.oversize)) {
+        own.payload = "";
+        own.length = 0;
+    }
     if (properties) {
         read_trail(properties, &own.trail);
     }
@@ -353,6 +368,9 @@ enum err link_open(const struct mqtt_options *options, const struct link_target 
         return err;
     }
     seam_attach(link->seam, mosquitto_socket(link->mosq), !target->tls);
+    if (options->max_packet > 0) {
+        seam_guard(link->seam, options->max_packet, target->v5);
+    }
     *ret_link = link;
     return ERR_OK;
 }

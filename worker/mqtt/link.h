@@ -19,6 +19,9 @@ struct link_connack {
     int code;
     bool session_present;
     bool shared_available;
+    bool wildcard_available;
+    bool expiry_lowered; /* the session lives shorter than was asked for: expiry_s */
+    uint32_t expiry_s;
     int keepalive_s; /* the one that holds */
     struct mqtt_limits limits;
 };

@@ -39,6 +39,8 @@ static const struct reason reasons[] = {
     { 0x91, MQTT_VERDICT_RETRY, MQTT_VERDICT_AGAIN, "packet identifier in use" },
     { 0x93, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "receive maximum exceeded" },
     { 0x95, MQTT_VERDICT_REFUSED, MQTT_VERDICT_RETRY, "packet too large" },
+    { 0x94, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "topic alias invalid" },
+    { 0x96, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "message rate too high" },
     { 0x97, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "quota exceeded" },
     { 0x98, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "administrative action" },
     { 0x99, MQTT_VERDICT_REFUSED, MQTT_VERDICT_RETRY, "payload format invalid" },
@@ -48,6 +50,7 @@ static const struct reason reasons[] = {
     { 0x9D, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "server moved" },
     { 0x9E, MQTT_VERDICT_RETRY, MQTT_VERDICT_NO_SHARE, "shared subscriptions not supported" },
     { 0x9F, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "connection rate exceeded" },
+    { 0xA0, MQTT_VERDICT_RETRY, MQTT_VERDICT_RETRY, "maximum connect time" },
     { 0xA1, MQTT_VERDICT_RETRY, MQTT_VERDICT_REFUSED, "subscription identifiers not supported" },
     { 0xA2, MQTT_VERDICT_RETRY, MQTT_VERDICT_REFUSED, "wildcard subscriptions not supported" },
 };
@@ -86,6 +89,33 @@ enum mqtt_verdict mqtt_suback_verdict(int code, bool v5)
 {
     const struct reason *reason = find(code, v5 || code == 0x91);
     return reason ? reason->suback : MQTT_VERDICT_RETRY;
+}
+
+/* MQTT 5, 3.14.2.1: the codes of a server that mean more than "try again". */
+enum mqtt_farewell mqtt_farewell(int code)
+{
+    static const struct {
+        int code;
+        enum mqtt_farewell farewell;
+    } farewells[] = {
+        { 0x86, MQTT_FAREWELL_REFUSED },    { 0x87, MQTT_FAREWELL_REFUSED },
+        { 0x89, MQTT_FAREWELL_LATER },      { 0x8A, MQTT_FAREWELL_REFUSED },
+        { 0x8E, MQTT_FAREWELL_TAKEN_OVER }, { 0x8F, MQTT_FAREWELL_REFUSED },
+        { 0x90, MQTT_FAREWELL_REFUSED },    { 0x95, MQTT_FAREWELL_REFUSED },
+        { 0x96, MQTT_FAREWELL_LATER },      { 0x97, MQTT_FAREWELL_LATER },
+        { 0x98, MQTT_FAREWELL_LATER },      { 0x99, MQTT_FAREWELL_REFUSED },
+        { 0x9A, MQTT_FAREWELL_REFUSED },    { 0x9B, MQTT_FAREWELL_REFUSED },
+        { 0x9C, MQTT_FAREWELL_ELSEWHERE },  { 0x9D, MQTT_FAREWELL_ELSEWHERE },
+        { 0x9E, MQTT_FAREWELL_NO_SHARE },   { 0x9F, MQTT_FAREWELL_LATER },
+        { 0xA0, MQTT_FAREWELL_AT_ONCE },    { 0xA1, MQTT_FAREWELL_REFUSED },
+        { 0xA2, MQTT_FAREWELL_REFUSED },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(farewells); i++) {
+        if (farewells[i].code == code) {
+            return farewells[i].farewell;
+        }
+    }
+    return MQTT_FAREWELL_RETRY;
 }
 
 /* MQTT 5, 3.4.2.1 and 3.5.2.1. */

@@ -3,17 +3,27 @@
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/reason.h"
-#include "worker/mqtt/session_internal.h"
+#include "worker/mqtt/session_steps.h"
 
 #define BACKOFF_MIN_MS     50
 #define BACKOFF_MAX_MS     30000
 #define TAKEOVER_SPREAD_MS 250
-#define STABLE_MS          10000 /* a connection that lasted this long ends a row of failures */
-#define GOODBYE_MS         2000
-#define STALL_MS           10000
-#define STALL_MAX_MS       600000
-#define DOWN_LOG_MS        30000
-#define PATIENCE_MS        30000 /* when the broker asks for no keep alive */
+/* The longest wait after a takeover; how many in a row mean that the other client is no worker that
+ * is giving way; how long a connection must last to end the row. */
+#define TAKEOVER_MAX_MS    300000
+#define TAKEOVER_LIMIT     7
+#define TAKEOVER_STABLE_MS 300000
+/* Added to the wait when the broker asks for rest. */
+#define LATER_MS  5000
+#define STABLE_MS 10000 /* a connection that lasted this long ends a row of failures */
+/* So many connections in a row that the broker closed unsaid, soon after it had accepted them, look
+ * like another client with the same client id: 3.1.1 has no word for a takeover. */
+#define EARLY_LIMIT  5
+#define GOODBYE_MS   2000
+#define STALL_MS     10000
+#define STALL_MAX_MS 600000
+#define DOWN_LOG_MS  30000
+#define PATIENCE_MS  30000 /* when the broker asks for no keep alive */
 
 static const char *const state_names[] = {
 #define X(name) #name,
@@ -113,30 +123,49 @@ static uint64_t backoff_ms(const struct mqtt_session *session)
 static uint64_t takeover_wait_ms(struct mqtt_session *session)
 {
     uint64_t wait = session->options->takeover_wait_ms;
-    for (unsigned i = 0; i < session->n_takeovers && wait < BACKOFF_MAX_MS; i++) {
+    for (unsigned i = 0; i < session->n_takeovers && wait < TAKEOVER_MAX_MS; i++) {
         wait *= 2;
     }
     session->n_takeovers++;
     return wait + arc4random_uniform(TAKEOVER_SPREAD_MS);
 }
 
-static void schedule(struct mqtt_session *session, enum mqtt_down_reason reason, uint64_t now_ms)
+/* When the broker said that nothing is wrong, or that it has no shared subscriptions, which the
+ * next connection does without. */
+static bool goes_on_at_once(struct mqtt_session *session, const struct mqtt_down *down,
+                            uint64_t lasted_ms)
 {
-    switch (reason) {
+    enum mqtt_farewell farewell = mqtt_farewell(down->code);
+    if (farewell == MQTT_FAREWELL_NO_SHARE && !down->refused) {
+        session->share_refused = true;
+        return true;
+    }
+    return farewell == MQTT_FAREWELL_AT_ONCE && lasted_ms > STABLE_MS;
+}
+
+static void schedule(struct mqtt_session *session, const struct mqtt_down *down, uint64_t lasted_ms,
+                     uint64_t now_ms)
+{
+    session->next_ms = now_ms;
+    switch (down->reason) {
     case MQTT_DOWN_TAKEOVER:
-        session->next_ms = now_ms + takeover_wait_ms(session);
+        session->next_ms += takeover_wait_ms(session);
         return;
     case MQTT_DOWN_PARKED:
     case MQTT_DOWN_STALL:
     case MQTT_DOWN_ASKED:
-        session->next_ms = now_ms;
         return;
     case MQTT_DOWN_BROKER:
+        if (goes_on_at_once(session, down, lasted_ms)) {
+            return;
+        }
+        break;
     case MQTT_DOWN_NETWORK:
     case MQTT_DOWN_DROPPED:
         break;
     }
-    session->next_ms = now_ms + backoff_ms(session);
+    session->next_ms += backoff_ms(session);
+    session->next_ms += mqtt_farewell(down->code) == MQTT_FAREWELL_LATER ? LATER_MS : 0;
     session->n_failures++;
     session->uri = (session->uri + 1) % session->options->uris->n_items;
 }
@@ -144,25 +173,73 @@ static void schedule(struct mqtt_session *session, enum mqtt_down_reason reason,
 static void log_down(struct mqtt_session *session, const struct mqtt_down *down, uint64_t now_ms)
 {
     unsigned suppressed = 0;
+    uint64_t wait_ms = session->next_ms > now_ms ? session->next_ms - now_ms : 0;
+    if (down->reason == MQTT_DOWN_TAKEOVER) {
+        log_warn(session->options->log, "MQTT-TAKEN-OVER",
+                 "session=\"%s\" broker=%s times=%u retry_ms=%llu hint=\"a worker that has been "
+                 "given the session, or a foreign client with the same client id\"",
+                 session->options->client_id, down->broker, session->n_takeovers,
+                 (unsigned long long)wait_ms);
+        return;
+    }
     if (down->reason == MQTT_DOWN_ASKED ||
         !log_limit_pass(&session->down_limit, DOWN_LOG_MS, &suppressed)) {
         return;
     }
-    uint64_t wait_ms = session->next_ms > now_ms ? session->next_ms - now_ms : 0;
     log_warn(session->options->log, "MQTT-DOWN",
              "session=\"%s\" broker=%s reason=\"%s\" retry_ms=%llu suppressed=%u",
              session->options->client_id, down->broker, down->text, (unsigned long long)wait_ms,
              suppressed);
 }
 
+/* Ends the rows of failures that a connection of this age ends, and counts on the others. */
+static void note_age(struct mqtt_session *session, const struct mqtt_down *down, uint64_t lasted_ms)
+{
+    if (lasted_ms > STABLE_MS) {
+        session->n_failures = 0;
+    }
+    if (lasted_ms > TAKEOVER_STABLE_MS) {
+        session->n_takeovers = 0;
+    }
+    bool unsaid = down->reason == MQTT_DOWN_BROKER && down->code == 0;
+    session->n_early = unsaid && lasted_ms <= STABLE_MS ? session->n_early + 1 : 0;
+}
+
+/* The text of an end, with what a row of such ends means. */
+static void explain(struct mqtt_session *session, const struct mqtt_down *ended, char *text,
+                    size_t size)
+{
+    static const char mend[] = "give one of them another name or mqtt.client.id.prefix";
+    if (ended->reason == MQTT_DOWN_TAKEOVER && session->n_takeovers >= TAKEOVER_LIMIT) {
+        (void)snprintf(text, size,
+                       "another client keeps taking over the session with client id %.100s (%u "
+                       "times in a row): %s",
+                       session->options->client_id, session->n_takeovers + 1, mend);
+    } else if (session->n_early >= EARLY_LIMIT) {
+        (void)snprintf(text, size,
+                       "%.150s, %u times in a row soon after it was accepted; if another client "
+                       "uses the client id %.100s, %s",
+                       ended->text, session->n_early, session->options->client_id, mend);
+    } else {
+        (void)snprintf(text, size, "%s", ended->text);
+    }
+}
+
 static void end(struct mqtt_session *session, const struct mqtt_down *ended)
 {
     struct mqtt_down down = *ended;
     uint64_t now_ms = clock_mono_ms();
-    char text[400];
-    (void)snprintf(text, sizeof(text), "%s", down.text);
-    down.text = text;
+    uint64_t lasted_ms = 0;
     down.connected = session_is_connected(session);
+    if (down.connected) {
+        lasted_ms = now_ms - session->connected_ms;
+        note_age(session, &down, lasted_ms);
+    }
+    char text[400];
+    explain(session, ended, text, sizeof(text));
+    down.text = text;
+    down.refused = ended->refused ||
+                   (down.reason == MQTT_DOWN_TAKEOVER && session->n_takeovers >= TAKEOVER_LIMIT);
     link_close(TAKE(session->link));
     resolve_drop(TAKE(session->resolve));
     if (down.connected) {
@@ -171,10 +248,6 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
             /* The other client may have acknowledged them, and their ids may mean others now. */
             redelivery_settled(session->redelivery, false);
         }
-        if (now_ms - session->connected_ms > STABLE_MS) {
-            session->n_failures = 0;
-            session->n_takeovers = 0;
-        }
     }
     session->more = false;
     session->stall_ms = 0;
@@ -182,7 +255,7 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
     char broker[300];
     session_broker(session, broker, sizeof(broker));
     down.broker = broker;
-    schedule(session, down.reason, now_ms);
+    schedule(session, &down, lasted_ms, now_ms);
     log_down(session, &down, now_ms);
     session->handlers.on_down(session->handlers.arg, &down);
 }
@@ -197,14 +270,15 @@ void session_end(struct mqtt_session *session, enum mqtt_down_reason reason, boo
 /* What a lost link means. */
 void session_end_lost(struct mqtt_session *session)
 {
-    int reason = link_reason(session->link);
-    enum mqtt_down_reason why = MQTT_DOWN_BROKER;
-    if (reason == MQTT_REASON_TAKEN_OVER) {
-        why = MQTT_DOWN_TAKEOVER;
-    }
-    bool refused = reason && mqtt_connack_verdict(reason, true) == MQTT_VERDICT_REFUSED;
+    int code = link_reason(session->link);
+    enum mqtt_farewell farewell = mqtt_farewell(code);
+    bool may_do_without = session->options->mode == MQTT_MODE_AUTO && !session->share_refused;
     struct mqtt_down down = {
-        .reason = why, .refused = refused, .code = reason, .text = link_text(session->link)
+        .reason = farewell == MQTT_FAREWELL_TAKEN_OVER ? MQTT_DOWN_TAKEOVER : MQTT_DOWN_BROKER,
+        .refused = farewell == MQTT_FAREWELL_REFUSED ||
+                   (farewell == MQTT_FAREWELL_NO_SHARE && !may_do_without),
+        .code = code,
+        .text = link_text(session->link),
     };
     end(session, &down);
 }

@@ -51,6 +51,7 @@ struct mqtt_options {
     int keepalive_s;
     int connect_timeout_s;
     int receive_maximum;
+    size_t max_packet;         /* bytes; larger messages come without their payload; 0: none */
     int qos;                   /* of subscriptions: 0 or 1 */
     uint32_t takeover_wait_ms; /* before a session that was taken over is claimed back */
     const int *stop_fd;        /* mqtt_end_session only: see there; NULL: none */
@@ -71,6 +72,7 @@ struct mqtt_message {
     int qos;
     bool retained;
     bool duplicate;     /* DUP was set */
+    uint64_t oversize;  /* bytes of a packet larger than max_packet: no payload; else 0 */
     bool delivered;     /* known to be delivered before: must not be delivered again */
     struct trail trail; /* where it has been; empty if nobody says */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of an MQTT session share: session.c (life and states), attempt.c, subscribe.c. */
+/* What the files of an MQTT session share: session.c (life and states) and those of its steps. See
+ * session_steps.h. */
 #pragma once
 
 #include "worker/mqtt/link.h"
@@ -66,6 +67,7 @@ struct mqtt_session {
     unsigned n_silent;    /* MQTT 5 attempts in a row that ended without a CONNACK */
     unsigned n_failures;  /* in a row */
     unsigned n_takeovers; /* in a row */
+    unsigned n_early;     /* connections in a row that the broker closed soon and unsaid */
     uint64_t next_ms;
     uint64_t deadline_ms; /* of the attempt, of the SUBACKs, of the goodbye */
     struct log_limit down_limit;
@@ -73,6 +75,7 @@ struct mqtt_session {
 
     /* the connection */
     bool connack_came;
+    bool expiry_told; /* that the broker gives less than was asked for */
     struct link_connack connack;
     uint64_t connected_ms;
     uint64_t written_ms;
@@ -83,9 +86,10 @@ struct mqtt_session {
     uint64_t stall_wait_ms;
 
     /* subscriptions */
-    bool exclusive; /* the mode that holds on this connection */
-    bool no_share;  /* the broker said so in a SUBACK */
-    bool revised;   /* the lists of the options have changed */
+    bool exclusive;     /* the mode that holds on this connection */
+    bool no_share;      /* the broker said so in a SUBACK */
+    bool share_refused; /* it ended a connection for it */
+    bool revised;       /* the lists of the options have changed */
     struct config_list wanted;
     struct config_list asked; /* in the SUBSCRIBEs under way, or to be in them after the drain */
     struct config_list surplus;
@@ -106,30 +110,6 @@ struct mqtt_session {
     char subscribe_text[256];
 };
 
-/* subscribe_begin queues SUBSCRIBEs for the filters of the mode that holds. */
-void subscribe_begin(struct mqtt_session *session);
-/* subscribe_queue queues them for session->asked. */
-void subscribe_queue(struct mqtt_session *session);
-/* subscribe_mode_list returns the filters of the mode that holds on this connection. */
-const struct config_list *subscribe_mode_list(struct mqtt_session *session);
-/* subscribe_handle takes a SUBACK. */
-void subscribe_handle(struct mqtt_session *session, int id, const int *codes, int n_codes);
-/* subscribe_complete tells whether all were granted. */
-bool subscribe_complete(const struct mqtt_session *session);
-
-/* What is not wanted any more (surplus.c). surplus_begin finds it among what was recorded, at the
- * start of a connection; surplus_granted goes on when the wanted filters are granted and tells the
- * owner; surplus_tick does what is due. */
-void surplus_begin(struct mqtt_session *session);
-void surplus_granted(struct mqtt_session *session, uint64_t now_ms);
-void surplus_tick(struct mqtt_session *session, uint64_t now_ms, bool ready);
-/* surplus_deadline returns when the next surplus_tick is due, UINT64_MAX if never. */
-uint64_t surplus_deadline(const struct mqtt_session *session);
-/* surplus_message, surplus_release and surplus_unsuback note what came and went. */
-void surplus_message(struct mqtt_session *session, const char *topic);
-void surplus_release(struct mqtt_session *session, uint64_t now_ms);
-void surplus_unsuback(struct mqtt_session *session, int id);
-
 /* session_set_state is the one place that changes the state. */
 void session_set_state(struct mqtt_session *session, enum session_state state, const char *reason);
 const char *session_state_name(enum session_state state);
@@ -144,7 +124,3 @@ bool session_is_connected(const struct mqtt_session *session);
 /* session_uri returns the broker that is tried; session_broker writes it as text. */
 const struct mqtt_uri *session_uri(const struct mqtt_session *session);
 void session_broker(const struct mqtt_session *session, char *text, size_t size);
-
-/* attempt_begin starts an attempt; attempt_tick does what is due for it. */
-void attempt_begin(struct mqtt_session *session, uint64_t now_ms);
-void attempt_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connect, bool ready);

@@ -4,7 +4,7 @@
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter_list.h"
 #include "worker/mqtt/reason.h"
-#include "worker/mqtt/session_internal.h"
+#include "worker/mqtt/session_steps.h"
 
 /* Some brokers take no more filters in one packet. */
 #define FILTERS_PER_PACKET 8
@@ -22,7 +22,8 @@ static bool use_exclusive(const struct mqtt_session *session)
         break;
     }
     /* A 3.1.1 broker may grant a shared subscription and never deliver to it. */
-    return !session->v5 || !session->connack.shared_available || session->no_share;
+    return !session->v5 || !session->connack.shared_available || session->no_share ||
+           session->share_refused;
 }
 
 static void fail(struct mqtt_session *session, bool refused, const char *text)
@@ -30,6 +31,34 @@ static void fail(struct mqtt_session *session, bool refused, const char *text)
     session->subscribe_failed = true;
     session->subscribe_refused = refused;
     (void)snprintf(session->subscribe_text, sizeof(session->subscribe_text), "%s", text);
+}
+
+/* MQTT 5, 3.8: fixed header, packet id and no properties; then each filter with length and options.
+ * What the broker's Maximum Packet Size does not allow the library refuses to send. */
+size_t subscribe_fitting(const struct mqtt_session *session, const struct config_list *filters,
+                         size_t first)
+{
+    size_t most = session->connack.limits.max_packet;
+    size_t n_bytes = 5 + 2 + 1;
+    size_t n = 0;
+    while (first + n < filters->n_items && n < FILTERS_PER_PACKET) {
+        n_bytes += 2 + strlen(filters->items[first + n]) + 1;
+        if (most > 0 && n_bytes > most) {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
+static void fail_too_large(struct mqtt_session *session, const char *filter)
+{
+    char text[224];
+    (void)snprintf(text, sizeof(text),
+                   "the subscription to %.100s does not fit the broker's Maximum Packet Size of %u "
+                   "bytes",
+                   filter, (unsigned)session->connack.limits.max_packet);
+    fail(session, true, text);
 }
 
 static void request(struct mqtt_session *session, struct subscribe_request *request)
@@ -54,14 +83,19 @@ void subscribe_queue(struct mqtt_session *session)
     session->n_granted = 0;
     free(TAKE(session->requests));
     size_t n = session->asked.n_items;
-    session->n_requests = (n + FILTERS_PER_PACKET - 1) / FILTERS_PER_PACKET;
-    session->requests = xcalloc(session->n_requests + 1, sizeof(*session->requests));
-    for (size_t i = 0; i < session->n_requests; i++) {
-        size_t first = i * FILTERS_PER_PACKET;
-        size_t left = n - first;
-        session->requests[i].first = first;
-        session->requests[i].n_filters = left < FILTERS_PER_PACKET ? left : FILTERS_PER_PACKET;
-        request(session, &session->requests[i]);
+    session->n_requests = 0;
+    session->requests = xcalloc(n + 1, sizeof(*session->requests));
+    for (size_t first = 0; first < n && !session->subscribe_failed;) {
+        size_t fitting = subscribe_fitting(session, &session->asked, first);
+        if (fitting == 0) {
+            fail_too_large(session, session->asked.items[first]);
+            return;
+        }
+        struct subscribe_request *next = &session->requests[session->n_requests++];
+        next->first = first;
+        next->n_filters = fitting;
+        request(session, next);
+        first += fitting;
     }
 }
 
@@ -82,10 +116,11 @@ static bool handle_code(struct mqtt_session *session, const struct subscribe_req
     switch (mqtt_suback_verdict(code, session->v5)) {
     case MQTT_VERDICT_OK:
         if (code < session->options->qos) {
-            log_warn(session->options->log, "MQTT-QOS-LOWERED",
-                     "filter=\"%s\" granted_qos=%d advice=\"messages may be lost: the broker "
-                     "allows no more\"",
-                     filter, code);
+            (void)snprintf(text, sizeof(text),
+                           "the broker grants QoS %d only for %.100s, where messages are lost at a "
+                           "crash; set mqtt.qos=0 if that is wanted",
+                           code, filter);
+            fail(session, true, text);
         }
         return false;
     case MQTT_VERDICT_AGAIN:

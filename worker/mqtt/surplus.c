@@ -10,7 +10,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter_list.h"
-#include "worker/mqtt/session_internal.h"
+#include "worker/mqtt/session_steps.h"
 
 /* How long nothing may have come; how long is waited for that at most. */
 #define QUIET_MS     200
@@ -87,10 +87,17 @@ static void unsubscribe(struct mqtt_session *session, uint64_t now_ms)
     for (size_t i = 0; i < session->surplus.n_items; i++) {
         const char *filter = session->surplus.items[i];
         if (session->leaving.n_items < FILTERS_PER_PACKET && may_leave(session, filter)) {
-            log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=\"%s\" filter=\"%s\"",
-                     session->options->client_id, filter);
             filter_list_add(&session->leaving, filter);
         }
+    }
+    /* An UNSUBSCRIBE is no longer than the SUBSCRIBE of the same filters. */
+    size_t fitting = subscribe_fitting(session, &session->leaving, 0);
+    while (session->leaving.n_items > fitting && session->leaving.n_items > 1) {
+        free(session->leaving.items[--session->leaving.n_items]);
+    }
+    for (size_t i = 0; i < session->leaving.n_items; i++) {
+        log_info(session->options->log, "MQTT-UNSUBSCRIBE", "session=\"%s\" filter=\"%s\"",
+                 session->options->client_id, session->leaving.items[i]);
     }
     session->surplus_state = SURPLUS_DRAIN;
     if (session->leaving.n_items == 0) {

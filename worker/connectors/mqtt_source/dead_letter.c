@@ -16,7 +16,8 @@ enum err dead_letter_send(struct kafka_producer *producer, const struct dead_let
     struct dead_letter_texts texts;
     (void)snprintf(id, sizeof(id), "%u", (unsigned)message->id);
     (void)snprintf(qos, sizeof(qos), "%d", message->qos);
-    (void)snprintf(size, sizeof(size), "%zu", message->length);
+    uint64_t n_bytes = message->oversize > 0 ? message->oversize : message->length;
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)n_bytes);
     struct record record = {
         .topic = letter->settings->errors.dlq_topic,
         .partition = -1,

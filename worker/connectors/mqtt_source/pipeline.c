@@ -345,7 +345,7 @@ static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
     item->dead_letter = true;
     item->why = xmemdup(failure, sizeof(*failure));
     item->n_tries = (uint16_t)(before ? before->n_tries + 1 : 0);
-    item->bare = item->n_tries > SUSPECT_TRIES;
+    item->bare = item->n_tries > SUSPECT_TRIES || message->oversize > 0;
     struct error error = { ERR_OK, "" };
     const struct dead_letter letter = { pipeline->context, pipeline->settings, message, failure,
                                         item->bare };
@@ -426,9 +426,28 @@ static enum pipeline_result send(struct pipeline *pipeline, const struct mqtt_me
     return handle_bad(pipeline, message, window, &failure, reterr);
 }
 
+/* Its payload was never in memory: see mqtt_options.max_packet. */
+static enum pipeline_result refuse_oversize(struct pipeline *pipeline,
+                                            const struct mqtt_message *message,
+                                            struct window *window, struct error *reterr)
+{
+    struct failure failure = { .stage = "VALUE_CONVERTER", .class_name = "MqttSource" };
+    (void)error_set(&failure.error, ERR_TOO_LARGE,
+                    "a message of %llu bytes on MQTT topic %.100s is larger than "
+                    "mqtt.message.max.bytes (%zu): raise that%s",
+                    (unsigned long long)message->oversize, message->topic,
+                    pipeline->settings->options.max_packet,
+                    pipeline->settings->errors.tolerate ? "" : ", or set errors.tolerance=all");
+    metric_add(pipeline->context->metrics, METRIC_OVERSIZE, 0, 1);
+    return handle_bad(pipeline, message, window, &failure, reterr);
+}
+
 enum pipeline_result pipeline_send(struct pipeline *pipeline, const struct mqtt_message *message,
                                    struct window *window, struct error *reterr)
 {
+    if (message->oversize > 0) {
+        return refuse_oversize(pipeline, message, window, reterr);
+    }
     return send(pipeline, message, window, 0, reterr);
 }
 

@@ -4,235 +4,15 @@
 
 #include "worker/active_topics.h"
 #include "worker/base/clock.h"
-#include "worker/base/list.h"
 #include "worker/base/mem.h"
+#include "worker/connectors/mqtt_source/reader_internal.h"
 #include "worker/connectors/mqtt_source/record_of_filters.h"
-#include "worker/connectors/mqtt_source/window.h"
-#include "worker/mqtt/filter_list.h"
 
-/* Payload bytes of one session that may be on their way; beyond, the socket is left alone. */
-#define WINDOW_BYTES (16U << 20)
 /* How soon a full producer queue is tried again. */
 #define BUSY_MS 20
-/* The time stamp of arrival is read once for so many messages. */
-#define STAMP_EVERY 16
-/* After a refused batch: messages of a window, and good messages until windows are large again;
- * the latter grows with each refusal. */
-#define CAREFUL_WINDOW   32
+/* After a refused batch: good messages until windows are large again; grows with each refusal. */
 #define CAREFUL_MESSAGES 4000
 #define CAREFUL_MAX      1000000
-
-/* A message that the producer had no room for. */
-struct waiting {
-    struct list link;
-    struct mqtt_message message;
-};
-
-struct reader {
-    const struct task_context *context;
-    const struct source_settings *settings;
-    struct pipeline *pipeline;
-    struct mqtt_options options;
-    struct config_list own_filters;
-    struct config_list recorded; /* what the session is subscribed to */
-    struct config_list leaving;  /* the part of it that the broker may have dropped by now */
-    char *client_id;
-    int k; /* number of the session */
-    struct mqtt_session *session;
-    struct window *window;
-    struct list waiting;
-    bool gate_closed;     /* the window waits for its deliveries: nothing is read */
-    bool connection_lost; /* the window's messages cannot be acknowledged any more */
-    bool doubt;           /* some of them were not delivered: they must come again */
-    bool producer_lost;   /* a new producer is needed */
-    bool failed;          /* the task has to fail */
-    bool subscribed;      /* the filters are to be recorded once they were sent */
-    bool parked;
-    bool answered;       /* see reader_answered */
-    size_t careful;      /* good messages still to come in small windows; 0: windows are large */
-    size_t next_careful; /* what the next refusal sets it to */
-    struct error error;
-    uint64_t offline_ms; /* since when there is no connection; 0: there is one */
-    unsigned n_stamp;
-    uint64_t stamp_us;
-    size_t n_in; /* since the last metrics */
-    size_t n_in_bytes;
-    size_t n_duplicate;
-    size_t n_absorbed;
-};
-
-/* ---- messages in ---- */
-
-static void park_message(struct reader *reader, const struct mqtt_message *message)
-{
-    size_t topic = strlen(message->topic) + 1;
-    struct waiting *waiting = xmalloc(sizeof(*waiting) + topic + message->length + 1);
-    list_init(&waiting->link);
-    waiting->message = *message;
-    char *place = (char *)(waiting + 1);
-    memcpy(place, message->topic, topic);
-    memcpy(place + topic, message->payload, message->length);
-    waiting->message.topic = place;
-    waiting->message.payload = place + topic;
-    list_push_back(&reader->waiting, &waiting->link);
-}
-
-/* What the pipeline's answer means. True: the message is taken care of. */
-static bool take_result(struct reader *reader, enum pipeline_result result)
-{
-    switch (result) {
-    case PIPELINE_SENT:
-        return true;
-    case PIPELINE_BUSY:
-        return false;
-    case PIPELINE_NEW_PRODUCER:
-        reader->producer_lost = true;
-        reader->doubt = true;
-        return true;
-    case PIPELINE_SUSPECTS:
-        reader->doubt = true;
-        return true;
-    case PIPELINE_FAILED:
-        reader->failed = true;
-        reader->doubt = true;
-        return true;
-    }
-    return true;
-}
-
-static void send_message(struct reader *reader, const struct mqtt_message *message)
-{
-    bool done = list_empty(&reader->waiting) &&
-                take_result(reader, pipeline_send(reader->pipeline, message, reader->window,
-                                                  &reader->error));
-    if (!done) {
-        park_message(reader, message);
-    }
-}
-
-static void on_message(void *arg, const struct mqtt_message *message)
-{
-    struct reader *reader = arg;
-    if (reader->n_stamp++ % STAMP_EVERY == 0) {
-        reader->stamp_us = clock_mono_us();
-    }
-    window_note(reader->window, message, reader->stamp_us);
-    reader->n_in++;
-    reader->n_in_bytes += message->length;
-    reader->n_duplicate += message->duplicate;
-    if (message->delivered) {
-        reader->n_absorbed++;
-    } else if (!reader->doubt) {
-        send_message(reader, message);
-    }
-}
-
-static bool has_room(void *arg)
-{
-    const struct reader *reader = arg;
-    size_t most = reader->settings->window;
-    if (reader->careful > 0 && most > CAREFUL_WINDOW) {
-        most = CAREFUL_WINDOW;
-    }
-    return !reader->doubt && list_empty(&reader->waiting) &&
-           window_messages(reader->window) < most && window_bytes(reader->window) < WINDOW_BYTES;
-}
-
-static void send_waiting(struct reader *reader)
-{
-    while (!list_empty(&reader->waiting) && !reader->doubt) {
-        struct waiting *waiting = CONTAINER_OF(reader->waiting.next, struct waiting, link);
-        enum pipeline_result result =
-            pipeline_send(reader->pipeline, &waiting->message, reader->window, &reader->error);
-        if (!take_result(reader, result)) {
-            return;
-        }
-        list_remove(&waiting->link);
-        free(waiting);
-    }
-}
-
-static void forget_waiting(struct reader *reader)
-{
-    while (!list_empty(&reader->waiting)) {
-        free(CONTAINER_OF(list_pop_front(&reader->waiting), struct waiting, link));
-    }
-}
-
-/* ---- the session's news ---- */
-
-static void on_subscribed(void *arg, const struct config_list *filters)
-{
-    struct reader *reader = arg;
-    reader->answered = true;
-    if (filter_list_set(&reader->recorded, filters) || reader->leaving.n_items > 0) {
-        reader->subscribed = true;
-    }
-    config_list_fini(&reader->leaving);
-}
-
-static void store_filters(struct reader *reader)
-{
-    reader->subscribed = false;
-    filters_store(reader->context->control, reader->client_id, &reader->recorded, &reader->leaving);
-}
-
-/* Stored before the UNSUBSCRIBE is sent: another session that gives up such a filter must not take
- * this one for its keeper. */
-static void on_leaving(void *arg, const struct config_list *filters)
-{
-    struct reader *reader = arg;
-    if (filter_list_set(&reader->leaving, filters)) {
-        store_filters(reader);
-    }
-}
-
-static bool may_give_up(void *arg, const char *filter)
-{
-    const struct reader *reader = arg;
-    return filters_may_go(reader->context->control, reader->settings, reader->k, &reader->recorded,
-                          filter);
-}
-
-static void on_connected(void *arg, bool session_present)
-{
-    (void)session_present;
-    struct reader *reader = arg;
-    reader->offline_ms = 0;
-    reader->parked = false;
-    metric_add(reader->context->metrics, METRIC_MQTT_CONNECTS, 0, 1);
-}
-
-static void fail(struct reader *reader, enum err err, const struct mqtt_down *down,
-                 const char *more)
-{
-    reader->failed = true;
-    (void)error_set(&reader->error, err, "MQTT broker %s: %s%s", down->broker, down->text, more);
-}
-
-static void on_down(void *arg, const struct mqtt_down *down)
-{
-    struct reader *reader = arg;
-    uint64_t now_ms = clock_mono_ms();
-    reader->offline_ms = reader->offline_ms ? reader->offline_ms : now_ms;
-    reader->parked = down->reason == MQTT_DOWN_PARKED;
-    reader->answered = true;
-    reader->gate_closed = true;
-    reader->connection_lost = true;
-    if (down->connected && down->reason != MQTT_DOWN_ASKED) {
-        metric_add(reader->context->metrics, METRIC_MQTT_RECONNECTS, (unsigned)down->reason, 1);
-    }
-    int64_t retry_ms = reader->settings->errors.retry_timeout_ms;
-    bool patient = retry_ms < 0 || now_ms - reader->offline_ms < (uint64_t)retry_ms;
-    if (down->refused && !patient) {
-        fail(reader, ERR_UNAUTHORIZED, down, "");
-        return;
-    }
-    uint64_t max_ms = (uint64_t)reader->settings->max_retry_ms;
-    if (max_ms > 0 && now_ms - reader->offline_ms > max_ms && down->reason != MQTT_DOWN_ASKED) {
-        fail(reader, ERR_UNAVAILABLE, down, ", given up after max.retry.time.ms");
-    }
-}
 
 /* ---- the gate ---- */
 
@@ -303,7 +83,7 @@ static void release(struct reader *reader)
         window_observe(reader->window, reader->context->metrics, now_us);
     }
     if (reader->subscribed && mqtt_session_connected(reader->session)) {
-        store_filters(reader);
+        reader_store_filters(reader);
     }
 }
 
@@ -333,7 +113,7 @@ static void abandon_window(struct reader *reader)
     if (window_undelivered(reader->window) > 0) {
         return;
     }
-    forget_waiting(reader);
+    reader_forget_waiting(reader);
     mqtt_session_settled(reader->session, false);
     next_window(reader, 0);
     reader->connection_lost = false;
@@ -346,8 +126,8 @@ static void abandon_window(struct reader *reader)
 static void check_window(struct reader *reader)
 {
     if (window_undelivered(reader->window) == 0 && !reader->doubt) {
-        (void)take_result(reader,
-                          pipeline_review(reader->pipeline, reader->window, &reader->error));
+        (void)reader_take_result(reader,
+                                 pipeline_review(reader->pipeline, reader->window, &reader->error));
     }
     if (reader->failed) {
         return;
@@ -426,7 +206,7 @@ static void go_to_rest(struct reader *reader, enum reader_wish wish, uint64_t no
 bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struct error *reterr)
 {
     uint64_t now_ms = clock_mono_ms();
-    send_waiting(reader);
+    reader_send_waiting(reader);
     check_window(reader);
     check_patience(reader, now_ms);
     mqtt_session_tick(reader->session, now_ms, may_connect(reader, wish), ready);
@@ -537,16 +317,8 @@ struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
                                 always_copies(reader));
     reader->next_careful = CAREFUL_MESSAGES;
     reader->offline_ms = clock_mono_ms();
-    const struct mqtt_handlers handlers = {
-        .arg = reader,
-        .on_message = on_message,
-        .has_room = has_room,
-        .on_subscribed = on_subscribed,
-        .on_leaving = on_leaving,
-        .may_give_up = may_give_up,
-        .on_connected = on_connected,
-        .on_down = on_down,
-    };
+    struct mqtt_handlers handlers;
+    reader_handlers(reader, &handlers);
     reader->session = mqtt_session_new(&reader->options, &handlers);
     return reader;
 }
@@ -585,7 +357,7 @@ void reader_free(struct reader *reader)
         return;
     }
     mqtt_session_free(reader->session);
-    forget_waiting(reader);
+    reader_forget_waiting(reader);
     window_free(reader->window);
     config_list_fini(&reader->own_filters);
     config_list_fini(&reader->recorded);

@@ -239,6 +239,26 @@ const struct config_def mqtt_source_rows[] = {
       .display_name = "MQTT Receive Maximum",
       .doc = "Most messages of a session on their way to Kafka at a time; also the "
              "most duplicates after a crash." },
+    { .name = "mqtt.message.max.bytes",
+      .type = CONFIG_INT,
+      .has_min = true,
+      .min = 1024,
+      .has_max = true,
+      .max = 268435455,
+      .cost = CONFIG_COST_RECONNECT,
+      .importance = CONFIG_MEDIUM,
+      .group = "MQTT Session",
+      .order = 8,
+      .width = CONFIG_WIDTH_SHORT,
+      .display_name = "MQTT Largest Message",
+      .doc = "Largest MQTT message (topic, properties and payload) that is kept in "
+             "memory. The payload of a larger one is not read into memory, and the "
+             "message is treated by errors.tolerance: with none the task fails and the "
+             "broker keeps the message, with all it goes to the dead letter queue "
+             "without its value. The broker is not told, because brokers drop what is "
+             "larger than they are told without a word. Not set: four times the "
+             "producer's max.request.size, so that transforms may make a large message "
+             "small." },
     { .name = "kafka.topic",
       .type = CONFIG_STRING,
       .default_value = "mqtt",

@@ -6,6 +6,12 @@
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
 
+/* MQTT 5, 1.5.5: the largest packet. */
+#define MAX_PACKET 268435455
+/* max.request.size of a producer where nobody sets it, and how many of them a message may have. */
+#define REQUEST_DEFAULT      1048576
+#define REQUESTS_PER_MESSAGE 4
+
 /* ---- division ---- */
 
 static int total_before(const struct kvs *before, size_t n_before)
@@ -265,6 +271,21 @@ void source_settings_fini(struct source_settings *settings)
     free(settings->sessions);
     error_policy_fini(&settings->errors);
     *settings = (struct source_settings){ .total = 0 };
+}
+
+size_t source_settings_max_packet(const struct kvs *config, const struct kvs *worker_props)
+{
+    int64_t most = config_int(&mqtt_source_table, config, "mqtt.message.max.bytes");
+    if (most > 0) {
+        return (size_t)most;
+    }
+    const char *text = kvs_get(config, "producer.override.max.request.size");
+    text = text ? text : kvs_get(worker_props, "producer.max.request.size");
+    long request = text ? strtol(text, NULL, 10) : 0;
+    if (request < 1 || request > MAX_PACKET / REQUESTS_PER_MESSAGE) {
+        request = request < 1 ? REQUEST_DEFAULT : MAX_PACKET / REQUESTS_PER_MESSAGE;
+    }
+    return (size_t)request * REQUESTS_PER_MESSAGE;
 }
 
 char *source_settings_client_id(const struct source_settings *settings, int k)

@@ -10,7 +10,7 @@
 #include "worker/mqtt/session.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
-#define MQTT_SOURCE_N_ROWS 32
+#define MQTT_SOURCE_N_ROWS 33
 #define MQTT_SOURCE_TABLE                                                                          \
     {                                                                                              \
         mqtt_source_rows, MQTT_SOURCE_N_ROWS                                                       \
@@ -70,6 +70,9 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
                               const struct kvs *task_config, struct source_settings *ret_settings,
                               struct error *reterr) MUST_CHECK;
 void source_settings_fini(struct source_settings *settings);
+/* source_settings_max_packet returns the largest MQTT message that is taken: what the config says,
+ * or what follows from the largest request of its producer. */
+size_t source_settings_max_packet(const struct kvs *config, const struct kvs *worker_props);
 /* source_settings_client_id returns the owned client id of session k. */
 char *source_settings_client_id(const struct source_settings *settings, int k);
 /* source_settings_own_filters fills ret_list with the filters that session k has in exclusive mode.

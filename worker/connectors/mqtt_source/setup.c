@@ -11,6 +11,8 @@ enum err setup_new(const struct task_context *context, bool with_pipeline, struc
     setup->context = *context;
     enum err err = source_settings_read(context->connector, context->connector_config,
                                         context->task_config, &setup->settings, reterr);
+    setup->settings.options.max_packet =
+        source_settings_max_packet(context->connector_config, context->worker_props);
     if (err == ERR_OK && with_pipeline) {
         err = pipeline_open(&setup->context, &setup->settings, &setup->pipeline, reterr);
     }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of a reader share: reader.c (the gate) and reader_events.c (what the session has
+ * to say). Thread: the task's. */
+#pragma once
+
+#include "worker/base/list.h"
+#include "worker/connectors/mqtt_source/reader.h"
+#include "worker/connectors/mqtt_source/window.h"
+
+/* Messages of a window after a refused batch. */
+#define CAREFUL_WINDOW 32
+
+/* A message that the producer had no room for. */
+struct waiting {
+    struct list link;
+    struct mqtt_message message;
+};
+
+struct reader {
+    const struct task_context *context;
+    const struct source_settings *settings;
+    struct pipeline *pipeline;
+    struct mqtt_options options;
+    struct config_list own_filters;
+    struct config_list recorded; /* what the session is subscribed to */
+    struct config_list leaving;  /* the part of it that the broker may have dropped by now */
+    char *client_id;
+    int k; /* number of the session */
+    struct mqtt_session *session;
+    struct window *window;
+    struct list waiting;
+    bool gate_closed;     /* the window waits for its deliveries: nothing is read */
+    bool connection_lost; /* the window's messages cannot be acknowledged any more */
+    bool doubt;           /* some of them were not delivered: they must come again */
+    bool producer_lost;   /* a new producer is needed */
+    bool failed;          /* the task has to fail */
+    bool subscribed;      /* the filters are to be recorded once they were sent */
+    bool parked;
+    bool answered;       /* see reader_answered */
+    size_t careful;      /* good messages still to come in small windows; 0: windows are large */
+    size_t next_careful; /* what the next refusal sets it to */
+    struct error error;
+    uint64_t offline_ms; /* since when there is no connection; 0: there is one */
+    unsigned n_stamp;
+    uint64_t stamp_us;
+    size_t n_in; /* since the last metrics */
+    size_t n_in_bytes;
+    size_t n_duplicate;
+    size_t n_absorbed;
+};
+
+/* reader_handlers fills in what the session calls. */
+void reader_handlers(struct reader *reader, struct mqtt_handlers *ret_handlers);
+/* reader_take_result does what the pipeline's answer means. True: the message is taken care of. */
+bool reader_take_result(struct reader *reader, enum pipeline_result result);
+/* reader_send_waiting tries again what the producer had no room for; reader_forget_waiting leaves
+ * it to the broker. */
+void reader_send_waiting(struct reader *reader);
+void reader_forget_waiting(struct reader *reader);
+/* reader_store_filters records what the session is subscribed to. */
+void reader_store_filters(struct reader *reader);

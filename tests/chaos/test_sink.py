@@ -93,7 +93,6 @@ def test_nothing_is_lost_at_the_sink_while_mosquitto_restarts(cluster, fresh_mos
     account.check(duplicates=allowed)
 
 
-@pytest.mark.full
 def test_more_and_fewer_tasks_while_records_flow_cost_no_duplicate(
     cluster, sink_flow, note, sizes
 ):

@@ -11,6 +11,8 @@ from lab import Cluster, find_program, wait_until
 
 # pylint: disable=redefined-outer-name
 
+PARTITIONS = "kafka_connect_sink_task_partition_count"
+
 
 class Sink(Cluster):
     """One sink connector with a Kafka topic of its own on the workers of another cluster."""
@@ -400,23 +402,26 @@ def test_an_unknown_topic_is_waited_for(sink):
     assert inbox.payloads(3) == ["m0", "m1", "m2"]
 
 
-@pytest.mark.xfail(
-    reason="known defect: the sink may go on at the old position of the new topic", strict=False
-)
-def test_a_topic_that_is_deleted_and_made_again(sink):
-    one = sink().run(**{"consumer.override.topic.metadata.refresh.interval.ms": "500"})
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
+def test_a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning(sink, noticed):
+    """Also when it is back, with as many records, before the consumer has seen that it was gone."""
+    one = sink().run(**{
+        "consumer.override.topic.metadata.refresh.interval.ms": "500" if noticed else "60000"})
     inbox = one.inbox(one.topic)
     one.kafka.produce(one.topic, pairs(5))
     one.wait_committed(5)
+    one.wait_metric(PARTITIONS, 1)
     one.kafka.delete_topic(one.topic)
     wait_until(lambda: one.topic not in one.kafka.topics(), 20, "the topic to go")
-    # One that comes back before the consumer looks is the old one to it, at the old position.
-    partitions = "kafka_connect_sink_task_partition_count"
-    wait_until(lambda: one.metric(partitions) == 0, 20, "the consumer to notice", 0.05)
+    if noticed:
+        wait_until(lambda: one.metric(PARTITIONS) == 0, 20, "the consumer to notice", 0.05)
     one.kafka.create_topic(one.topic)
     one.kafka.produce(one.topic, pairs(5, stem="n"))
     assert inbox.payloads(10)[5:] == [f"n{n}" for n in range(5)]
+    one.wait_committed(5)
     assert one.states(one.name)[0][0] == "RUNNING"
+    if not noticed:
+        assert one.metric("sluice_sink_offset_resets_total") >= 1
 
 
 def test_pause_holds_messages_back_and_keeps_the_group(sink):
@@ -444,6 +449,39 @@ def test_more_tasks_share_the_partitions_and_nothing_is_published_twice(sink):
     one.wait_committed(600)
     found = inbox.payloads(600)
     assert sorted(found) == sorted([f"m{n}" for n in range(300)] + [f"n{n}" for n in range(300)])
+
+
+def test_a_change_of_messages_or_broker_leaves_the_task_in_its_group(sink, fresh_mosquitto):
+    """What is taken before a change goes the old way, what follows the new one; nobody joins again."""
+    one = sink().run(mqtt_topic="old/{topic}")
+    other = fresh_mosquitto()
+    inbox, moved = one.inbox(f"+/{one.topic}"), Inbox(other, f"new/{one.topic}")
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    member = one.kafka.group(one.consumers)["members"]
+    one.put(mqtt_topic="new/{topic}", mqtt_qos="2")
+    one.wait_metric("sluice_task_updates_total", 1)
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    found = [(message["topic"].split("/")[0], message["payload"]) for message in inbox.take(10)]
+    assert found == [("old", f"m{n}") for n in range(5)] + [("new", f"n{n}") for n in range(5)]
+    one.put(mqtt_topic="new/{topic}", mqtt_server_uri=other.uri)
+    one.wait_metric("sluice_task_updates_total", 2)
+    one.kafka.produce(one.topic, pairs(5, stem="o"))
+    assert moved.payloads(5) == [f"o{n}" for n in range(5)]
+    assert one.kafka.group(one.consumers)["members"] == member
+    one.wait_committed(15)
+
+
+def test_a_change_for_the_consumer_restarts_the_task_and_loses_nothing(sink):
+    one = sink().run()
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    one.put(**{"consumer.override.max.poll.records": "7"})
+    one.wait_metric("sluice_task_updates_total", 1)
+    one.wait_running(one.name, 1)
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    assert inbox.payloads(10) == [f"m{n}" for n in range(5)] + [f"n{n}" for n in range(5)]
 
 
 # --- both ways

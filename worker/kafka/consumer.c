@@ -1,48 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A consumer on two queues that write one eventfd: librdkafka's own for what concerns the group,
  * and one for records, to which every assigned partition's queue is forwarded. See README.md. */
-#include "worker/kafka/consumer.h"
-
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "worker/base/clock.h"
-#include "worker/base/log.h"
 #include "worker/base/mem.h"
+#include "worker/kafka/consumer_internal.h"
 #include "worker/kafka/join_state.h"
-#include "worker/kafka/rdkafka_util.h"
 #include "worker/kafka/topic_search.h"
 
 /* Warnings about one topic are written this often at most. */
 #define LOG_EVERY_MS 30000
-
-struct assigned {
-    struct kafka_partition partition; /* topic is owned */
-    rd_kafka_topic_t *handle;         /* of the last record; for the look-up only */
-    bool revoked;
-};
-
-struct kafka_consumer {
-    rd_kafka_t *client;
-    rd_kafka_queue_t *events;
-    rd_kafka_queue_t *records;
-    int event_fd;
-    uint64_t poll_every_ms;
-    struct kafka_consumer_handlers handlers;
-    struct assigned **assigned;
-    size_t n_assigned;
-    struct assigned *last;                     /* of the last record */
-    struct topic_search *search;               /* NULL: the topics are named */
-    rd_kafka_topic_partition_list_t *revoking; /* waits for kafka_consumer_release */
-    bool paused;
-    bool closing;
-    bool had_assignment;
-    atomic_bool joining; /* librdkafka's thread -> owner: a commit would be refused */
-    struct log_limit error_limit;
-};
+/* librdkafka's lines about positions; as a warning, which is level 4, one that it had to change. */
+#define RESET_KIND        "OFFSET"
+#define LOG_LEVEL_WARNING 4
+/* How often the owner comes by at least: there are questions to ask. */
+#define SERVE_EVERY_MS 5000
 
 /* ---- what the group is doing ---- */
 
@@ -57,10 +33,25 @@ static void note_join_state(struct kafka_consumer *consumer, const char *line)
     }
 }
 
+/* A position that is not there any more goes on by auto.offset.reset: librdkafka tells of it in
+ * this line only. */
+static void note_reset(struct kafka_consumer *consumer, const char *line)
+{
+    static const uint64_t one = 1;
+    atomic_fetch_add(&consumer->n_resets, 1);
+    (void)!write(consumer->event_fd, &one, sizeof(one));
+    log_warn(NULL, "CONSUMER-RESET", "client=%s detail=\"%s\"", rd_kafka_name(consumer->client),
+             line);
+}
+
 static void on_log(const rd_kafka_t *client, int level, const char *kind, const char *text)
 {
     if (strcmp(kind, JOIN_STATE_KIND) == 0) {
         note_join_state(rd_kafka_opaque(client), text);
+    }
+    if (level <= LOG_LEVEL_WARNING && strcmp(kind, RESET_KIND) == 0) {
+        note_reset(rd_kafka_opaque(client), text);
+        return;
     }
     rdk_log(client, level, kind, text);
 }
@@ -72,8 +63,8 @@ bool kafka_consumer_may_commit(const struct kafka_consumer *consumer)
 
 /* ---- the partitions ---- */
 
-static struct assigned *find(const struct kafka_consumer *consumer, const char *topic,
-                             int32_t number)
+struct assigned *consumer_find(const struct kafka_consumer *consumer, const char *topic,
+                               int32_t number)
 {
     for (size_t i = 0; i < consumer->n_assigned; i++) {
         struct assigned *assigned = consumer->assigned[i];
@@ -92,7 +83,7 @@ static struct assigned *partition_of(struct kafka_consumer *consumer,
     if (last && last->handle == message->rkt && last->partition.number == message->partition) {
         return last;
     }
-    last = find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
+    last = consumer_find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
     if (last) {
         last->handle = message->rkt;
     }
@@ -106,6 +97,8 @@ static void add_partition(struct kafka_consumer *consumer,
     struct assigned *assigned = xcalloc(1, sizeof(*assigned));
     assigned->partition.topic = xstrdup(element->topic);
     assigned->partition.number = element->partition;
+    assigned->committed = -1;
+    consumer->ask_ms = 0;
     consumer->assigned =
         xrealloc(consumer->assigned, (consumer->n_assigned + 1) * sizeof(struct assigned *));
     consumer->assigned[consumer->n_assigned++] = assigned;
@@ -129,7 +122,8 @@ static void drop_partitions(struct kafka_consumer *consumer,
 {
     consumer->last = NULL;
     for (int i = 0; i < list->cnt; i++) {
-        struct assigned *gone = find(consumer, list->elems[i].topic, list->elems[i].partition);
+        struct assigned *gone =
+            consumer_find(consumer, list->elems[i].topic, list->elems[i].partition);
         size_t n_kept = 0;
         for (size_t k = 0; gone && k < consumer->n_assigned; k++) {
             if (consumer->assigned[k] != gone) {
@@ -169,7 +163,7 @@ static void check(const struct kafka_consumer *consumer, rd_kafka_resp_err_t cod
 static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
-        if (!find(consumer, list->elems[i].topic, list->elems[i].partition)) {
+        if (!consumer_find(consumer, list->elems[i].topic, list->elems[i].partition)) {
             add_partition(consumer, &list->elems[i]);
         }
     }
@@ -199,7 +193,8 @@ static void tell_revoked(struct kafka_consumer *consumer,
     struct kafka_partition **gone = xcalloc((size_t)list->cnt + 1, sizeof(*gone));
     size_t n_gone = 0;
     for (int i = 0; i < list->cnt; i++) {
-        struct assigned *assigned = find(consumer, list->elems[i].topic, list->elems[i].partition);
+        struct assigned *assigned =
+            consumer_find(consumer, list->elems[i].topic, list->elems[i].partition);
         if (assigned) {
             assigned->revoked = true;
             gone[n_gone++] = &assigned->partition;
@@ -289,18 +284,6 @@ static void take_error(struct kafka_consumer *consumer, rd_kafka_event_t *event)
     take_failure(consumer, code, NULL, rd_kafka_event_error_string(event));
 }
 
-static void take_committed(struct kafka_consumer *consumer, rd_kafka_event_t *event)
-{
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
-    for (int i = 0; !code && list && i < list->cnt; i++) {
-        code = list->elems[i].err;
-    }
-    enum err err = code ? rdk_err(code) : ERR_OK;
-    consumer->handlers.on_committed(consumer->handlers.arg, err,
-                                    code ? rd_kafka_err2str(code) : "");
-}
-
 static void take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
 {
     switch (rd_kafka_event_type(event)) {
@@ -311,7 +294,7 @@ static void take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
         take_error(consumer, event);
         break;
     case RD_KAFKA_EVENT_OFFSET_COMMIT:
-        take_committed(consumer, event);
+        consumer_take_committed(consumer, event);
         break;
     default:
         break;
@@ -350,12 +333,17 @@ static void follow_search(struct kafka_consumer *consumer)
 
 void kafka_consumer_serve(struct kafka_consumer *consumer)
 {
+    unsigned n_resets = atomic_exchange(&consumer->n_resets, 0);
+    while (n_resets-- > 0) {
+        consumer->handlers.on_reset(consumer->handlers.arg, NULL);
+    }
     follow_search(consumer);
     rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 0);
     while (event) {
         take_event(consumer, event);
         event = rd_kafka_queue_poll(consumer->events, 0);
     }
+    consumer_follow_commits(consumer);
 }
 
 /* ---- records ---- */
@@ -402,22 +390,6 @@ size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched
     return n_taken;
 }
 
-enum err kafka_consumer_commit(struct kafka_consumer *consumer,
-                               const struct kafka_position *positions, size_t n_positions,
-                               struct error *reterr)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n_positions);
-    for (size_t i = 0; i < n_positions; i++) {
-        const struct kafka_partition *partition = positions[i].partition;
-        rd_kafka_topic_partition_list_add(list, partition->topic, partition->number)->offset =
-            positions[i].offset;
-    }
-    rd_kafka_resp_err_t code =
-        rd_kafka_commit_queue(consumer->client, list, consumer->events, NULL, NULL);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code ? error_set(reterr, ERR_UNAVAILABLE, "%s", rd_kafka_err2str(code)) : ERR_OK;
-}
-
 void kafka_consumer_pause(struct kafka_consumer *consumer, bool paused)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -429,19 +401,6 @@ void kafka_consumer_pause(struct kafka_consumer *consumer, bool paused)
                                       : rd_kafka_resume_partitions(consumer->client, list);
     check(consumer, code);
     rd_kafka_topic_partition_list_destroy(list);
-}
-
-int64_t kafka_consumer_lag(const struct kafka_consumer *consumer,
-                           const struct kafka_partition *partition, int64_t offset)
-{
-    int64_t low = 0;
-    int64_t high = 0;
-    if (rd_kafka_get_watermark_offsets(consumer->client, partition->topic, partition->number, &low,
-                                       &high) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return 0;
-    }
-    int64_t from = offset > low ? offset : low;
-    return high > from ? high - from : 0;
 }
 
 int kafka_consumer_fd(const struct kafka_consumer *consumer)
@@ -493,7 +452,8 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     if (*ret_interval_ms <= 0) {
         *ret_interval_ms = INT_MAX;
     }
-    *ret_poll_every_ms = strtoull(kvs_get(&props, "max.poll.interval.ms"), NULL, 10) / 4;
+    uint64_t poll_ms = strtoull(kvs_get(&props, "max.poll.interval.ms"), NULL, 10) / 4;
+    *ret_poll_every_ms = poll_ms < SERVE_EVERY_MS ? poll_ms : SERVE_EVERY_MS;
     enum err err = rdk_conf_new(&props, ret_conf, reterr);
     if (err == ERR_OK) {
         rd_kafka_conf_set_events(*ret_conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
@@ -502,9 +462,35 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     return err;
 }
 
+/* What auto.offset.reset says of a topic that is new; its first record is looked for where it must
+ * be, as librdkafka remembers where the old one began. */
+static int64_t offset_anew(const struct kvs *props)
+{
+    static const struct {
+        const char *value;
+        int64_t offset;
+    } rows[] = {
+        { "smallest", 0 },
+        { "earliest", 0 },
+        { "beginning", 0 },
+        { "error", RD_KAFKA_OFFSET_INVALID },
+    };
+    const char *value = kvs_get(props, "auto.offset.reset");
+    for (size_t i = 0; value && i < N_ELEMENTS(rows); i++) {
+        if (strcmp(rows[i].value, value) == 0) {
+            return rows[i].offset;
+        }
+    }
+    return RD_KAFKA_OFFSET_END;
+}
+
 static void free_all(struct kafka_consumer *consumer)
 {
     topic_search_stop(consumer->search);
+    committed_stop(consumer->committed);
+    if (consumer->wanted) {
+        rd_kafka_topic_partition_list_destroy(consumer->wanted);
+    }
     if (consumer->revoking) {
         rd_kafka_topic_partition_list_destroy(consumer->revoking);
     }
@@ -553,6 +539,8 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
         consumer->records = rd_kafka_queue_new(consumer->client);
         rd_kafka_queue_io_event_enable(consumer->events, consumer->event_fd, &one, sizeof(one));
         rd_kafka_queue_io_event_enable(consumer->records, consumer->event_fd, &one, sizeof(one));
+        consumer->committed = committed_start(consumer->client, consumer->event_fd);
+        consumer->anew = offset_anew(options->props);
         err = options->pattern ? topic_search_start(consumer->client, options->pattern, interval_ms,
                                                     consumer->event_fd, &consumer->search, reterr)
                                : subscribe(consumer, options->topics, reterr);
@@ -573,6 +561,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     uint64_t deadline_ms = clock_mono_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
     consumer->closing = true;
     topic_search_stop(TAKE(consumer->search));
+    committed_stop(TAKE(consumer->committed));
     kafka_consumer_release(consumer);
     bool was_member = rdk_is_member(consumer->client);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);

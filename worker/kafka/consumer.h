@@ -32,6 +32,10 @@ struct kafka_consumer_handlers {
      * else's already, nothing can be committed, and they are gone when this returns. */
     void (*on_revoked)(void *arg, struct kafka_partition *const *partitions, size_t n_partitions,
                        bool lost);
+    /* Positions are not there any more and auto.offset.reset holds: of this partition, whose topic
+     * was deleted and made again, so that what was taken of it means nothing; or, with NULL, of one
+     * that the log tells of. */
+    void (*on_reset)(void *arg, struct kafka_partition *partition);
     /* The outcome of kafka_consumer_commit. */
     void (*on_committed)(void *arg, enum err err, const char *text);
     /* The group or a topic cannot be used, for good: text for people. */
@@ -71,7 +75,8 @@ size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched
 /* kafka_consumer_may_commit tells whether a commit would be taken: not while this member joins the
  * group again, where a refused commit costs the assignment. The descriptor comes up when it may. */
 bool kafka_consumer_may_commit(const struct kafka_consumer *consumer);
-/* kafka_consumer_commit commits positions; on_committed follows. ERR_UNAVAILABLE: not now. */
+/* kafka_consumer_commit commits positions, but for those of partitions that turn out to be reset;
+ * on_committed follows. One at a time. ERR_UNAVAILABLE: not now. */
 enum err kafka_consumer_commit(struct kafka_consumer *consumer,
                                const struct kafka_position *positions, size_t n_positions,
                                struct error *reterr) MUST_CHECK;

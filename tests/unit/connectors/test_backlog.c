@@ -128,6 +128,22 @@ static void test_a_partition_that_is_gone_commits_nothing(void **state)
     assert_int_equal(backlog_items(fixture->backlog), 0);
 }
 
+static void test_a_partition_that_begins_anew_commits_nothing_of_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *old[2] = { add(fixture, 0, 7), add(fixture, 0, 8) };
+    backlog_done(fixture->backlog, old[0]);
+    assert_int_equal(uncommitted(fixture, 0, true), 8);
+    backlog_restarted(fixture->backlog, fixture->kafka[0].owner);
+    assert_int_equal(backlog_flying(fixture->backlog, false), 0);
+    struct sink_item *new = add(fixture, 0, 0);
+    backlog_done(fixture->backlog, old[1]);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+    backlog_done(fixture->backlog, new);
+    assert_int_equal(uncommitted(fixture, 0, true), 1);
+    assert_int_equal(backlog_items(fixture->backlog), 0);
+}
+
 static void test_only_what_flies_of_revoked_partitions_is_waited_for(void **state)
 {
     struct fixture *fixture = *state;
@@ -154,6 +170,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_partition_that_is_gone_commits_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_partition_that_begins_anew_commits_nothing_of_before,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_flies_of_revoked_partitions_is_waited_for,
                                         set_up, tear_down),
     };

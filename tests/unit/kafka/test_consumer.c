@@ -15,6 +15,7 @@ struct fixture {
     struct kafka_partition *partitions[8];
     size_t n_partitions;
     size_t n_revoked;
+    size_t n_reset;
     size_t n_committed;
     enum err committed;
     enum err error;
@@ -34,6 +35,12 @@ static void on_revoked(void *arg, struct kafka_partition *const *partitions, siz
     fixture->n_revoked += n;
 }
 
+static void on_reset(void *arg, struct kafka_partition *partition)
+{
+    struct fixture *fixture = arg;
+    fixture->n_reset += partition ? 1 : 0;
+}
+
 static void on_committed(void *arg, enum err err, const char *text)
 {
     struct fixture *fixture = arg;
@@ -51,8 +58,8 @@ static void on_error(void *arg, enum err err, const char *text)
 
 static void open_consumer(struct fixture *fixture, const char *pattern)
 {
-    const struct kafka_consumer_handlers handlers = { fixture, on_assigned, on_revoked,
-                                                      on_committed, on_error };
+    const struct kafka_consumer_handlers handlers = { fixture,  on_assigned,  on_revoked,
+                                                      on_reset, on_committed, on_error };
     const struct kafka_consumer_options options = { &fixture->props, "g", "c", &fixture->topics,
                                                     pattern };
     struct error error;
@@ -247,8 +254,8 @@ static void test_topics_of_a_java_expression_are_read(void **state)
 static void test_a_bad_expression_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    const struct kafka_consumer_handlers handlers = { fixture, on_assigned, on_revoked,
-                                                      on_committed, on_error };
+    const struct kafka_consumer_handlers handlers = { fixture,  on_assigned,  on_revoked,
+                                                      on_reset, on_committed, on_error };
     const struct kafka_consumer_options options = { &fixture->props, "g", "c", &fixture->topics,
                                                     "(" };
     struct error error;

@@ -66,13 +66,19 @@ void backlog_free(struct backlog *backlog)
 
 /* ---- partitions ---- */
 
+static void forget_position(struct sink_partition *partition)
+{
+    partition->position = -1;
+    partition->taken = -1;
+    partition->committed = -1;
+    partition->asked = -1;
+}
+
 struct sink_partition *backlog_assigned(struct backlog *backlog, struct kafka_partition *kafka)
 {
     struct sink_partition *partition = xcalloc(1, sizeof(*partition));
     partition->kafka = kafka;
-    partition->position = -1;
-    partition->committed = -1;
-    partition->asked = -1;
+    forget_position(partition);
     list_init(&partition->items);
     list_push_back(&backlog->partitions, &partition->link);
     return partition;
@@ -106,7 +112,7 @@ static void recycle(struct backlog *backlog, struct sink_item *item)
     list_push_back(&backlog->spare, &item->link);
 }
 
-void backlog_gone(struct backlog *backlog, struct sink_partition *partition)
+static void drop_items(struct backlog *backlog, struct sink_partition *partition)
 {
     while (!list_empty(&partition->items)) {
         struct sink_item *item = item_of(partition->items.next);
@@ -118,8 +124,20 @@ void backlog_gone(struct backlog *backlog, struct sink_partition *partition)
             recycle(backlog, item);
         }
     }
+}
+
+void backlog_gone(struct backlog *backlog, struct sink_partition *partition)
+{
+    drop_items(backlog, partition);
     list_remove(&partition->link);
     free(partition);
+}
+
+void backlog_restarted(struct backlog *backlog, struct sink_partition *partition)
+{
+    drop_items(backlog, partition);
+    partition->n_flying = 0;
+    forget_position(partition);
 }
 
 struct list *backlog_partitions(struct backlog *backlog)

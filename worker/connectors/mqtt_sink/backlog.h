@@ -53,6 +53,8 @@ void backlog_free(struct backlog *backlog);
  * those that fly when they come back. */
 struct sink_partition *backlog_assigned(struct backlog *backlog, struct kafka_partition *kafka);
 void backlog_gone(struct backlog *backlog, struct sink_partition *partition);
+/* backlog_restarted drops a partition's items likewise and forgets its position. */
+void backlog_restarted(struct backlog *backlog, struct sink_partition *partition);
 /* backlog_partitions returns the list of partitions, by their link. */
 struct list *backlog_partitions(struct backlog *backlog);
 

@@ -209,6 +209,7 @@ static void on_assigned(void *arg, struct kafka_partition *partition)
     }
     struct sink_partition *own = backlog_assigned(task->backlog, partition);
     own->topic = active_topics_get(task->context->topics, partition->topic);
+    meter_soon(&task->meter);
     partition->owner = own;
 }
 
@@ -228,7 +229,24 @@ void sink_drop_partition(struct sink_task *task, struct sink_partition *partitio
     forget_items(task, partition, true);
     task->n_gone += task->committing && partition->asked >= 0;
     partition->kafka->owner = NULL;
+    meter_soon(&task->meter);
     backlog_gone(task->backlog, partition);
+}
+
+void sink_restart_partition(struct sink_task *task, struct sink_partition *partition)
+{
+    forget_items(task, partition, true);
+    task->n_gone += task->committing && partition->asked >= 0;
+    backlog_restarted(task->backlog, partition);
+}
+
+static void on_reset(void *arg, struct kafka_partition *partition)
+{
+    struct sink_task *task = arg;
+    metric_add(task->context->metrics, METRIC_SINK_RESETS, 0, 1);
+    if (partition && partition->owner) {
+        sink_restart_partition(task, partition->owner);
+    }
 }
 
 static void on_revoked(void *arg, struct kafka_partition *const *partitions, size_t n_partitions,
@@ -284,8 +302,8 @@ struct mqtt_publisher_handlers events_of_publisher(struct sink_task *task)
 
 struct kafka_consumer_handlers events_of_consumer(struct sink_task *task)
 {
-    return (struct kafka_consumer_handlers){ task, on_assigned, on_revoked, on_committed,
-                                             on_consumer_error };
+    return (struct kafka_consumer_handlers){ task,     on_assigned,  on_revoked,
+                                             on_reset, on_committed, on_consumer_error };
 }
 
 struct letters_handlers events_of_letters(struct sink_task *task)

@@ -13,6 +13,11 @@ void meter_init(struct meter *meter, struct metric_scope *metrics, uint64_t now_
     metric_set(metrics, METRIC_SINK_PARTITIONS, 0, 0);
 }
 
+void meter_soon(struct meter *meter)
+{
+    meter->next_ms = 0;
+}
+
 void meter_clear(struct meter *meter)
 {
     static const enum metric_id gauges[] = {

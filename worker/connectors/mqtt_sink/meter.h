@@ -25,8 +25,10 @@ struct meter {
     uint64_t n_samples;
 };
 
-/* meter_init prepares a meter in the caller's storage; meter_clear sets the gauges to rest. */
+/* meter_init prepares a meter in the caller's storage; meter_clear sets the gauges to rest;
+ * meter_soon has the next meter_tick set them. */
 void meter_init(struct meter *meter, struct metric_scope *metrics, uint64_t now_ms);
+void meter_soon(struct meter *meter);
 void meter_clear(struct meter *meter);
 /* meter_batch counts a batch: records read, how many of them are published, payload bytes. */
 void meter_batch(struct meter *meter, size_t n_read, size_t n_sent, size_t n_bytes,

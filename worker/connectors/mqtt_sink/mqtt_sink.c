@@ -39,6 +39,7 @@ static void sink_free(void *state)
     letters_free(task->letters);
     backlog_free(TAKE(task->backlog));
     kafka_consumer_close(task->consumer, LEAVE_MS);
+    change_end(task);
     preparer_free(task->preparer);
     free(task->fetched);
     sink_settings_fini(&task->settings);
@@ -84,6 +85,18 @@ static enum err open_letters(struct sink_task *task, struct error *reterr)
     return letters_prepare(task->letters, reterr);
 }
 
+void sink_open_publisher(struct sink_task *task)
+{
+    const struct mqtt_publisher_options publishing = {
+        .window = task->settings.window,
+        .timeout_ms = task->settings.publish_timeout_ms,
+        .retry_ms = task->settings.errors.retry_timeout_ms,
+        .retry_max_ms = (uint64_t)task->settings.errors.retry_delay_max_ms,
+    };
+    const struct mqtt_publisher_handlers handlers = events_of_publisher(task);
+    task->publisher = mqtt_publisher_new(&task->settings.options, &publishing, &handlers);
+}
+
 static enum err sink_new(const struct task_context *context, void **ret_task, struct error *reterr)
 {
     struct sink_task *task = xcalloc(1, sizeof(*task));
@@ -101,14 +114,7 @@ static enum err sink_new(const struct task_context *context, void **ret_task, st
         return err;
     }
     sink_settings_warn(context->connector_config, context->log);
-    const struct mqtt_publisher_options publishing = {
-        .window = task->settings.window,
-        .timeout_ms = task->settings.publish_timeout_ms,
-        .retry_ms = task->settings.errors.retry_timeout_ms,
-        .retry_max_ms = (uint64_t)task->settings.errors.retry_delay_max_ms,
-    };
-    const struct mqtt_publisher_handlers handlers = events_of_publisher(task);
-    task->publisher = mqtt_publisher_new(&task->settings.options, &publishing, &handlers);
+    sink_open_publisher(task);
     *ret_task = task;
     return ERR_OK;
 }
@@ -125,7 +131,7 @@ static bool is_halted(const struct sink_task *task)
 
 static bool has_room(const struct sink_task *task)
 {
-    return !is_halted(task) && !task->paused &&
+    return !is_halted(task) && !task->paused && !change_holds(task) &&
            (!task->letters || letters_count(task->letters) < LETTERS_MAX) &&
            backlog_items(task->backlog) < 2 * task->settings.window &&
            backlog_bytes(task->backlog) < task->settings.buffer_bytes;
@@ -155,6 +161,15 @@ static bool take_record(struct sink_task *task, struct kafka_fetched *fetched, u
     return false;
 }
 
+/* Offsets that begin again, as those of a topic that was made again do. */
+static void follow_rewind(struct sink_task *task, const struct kafka_fetched *fetched)
+{
+    struct sink_partition *partition = fetched->partition->owner;
+    if (fetched->offset < partition->taken) {
+        sink_restart_partition(task, partition);
+    }
+}
+
 static void take_records(struct sink_task *task)
 {
     task->more = false;
@@ -168,6 +183,7 @@ static void take_records(struct sink_task *task)
                 kafka_fetched_free(&task->fetched[i]);
                 continue;
             }
+            follow_rewind(task, &task->fetched[i]);
             n_bytes += task->fetched[i].value.length;
             n_sent += take_record(task, &task->fetched[i], now_us);
         }
@@ -285,6 +301,7 @@ static void wait(struct sink_task *task, bool may_connect, struct pollfd *polls)
                            now_ms + kafka_consumer_poll_every_ms(task->consumer),
                            task->revoking ? task->revoke_deadline_ms : UINT64_MAX,
                            task->letters ? letters_due(task->letters) : UINT64_MAX,
+                           change_deadline(task),
                            task->end_ms };
     for (size_t i = 0; i < N_ELEMENTS(dues_ms); i++) {
         until_ms = dues_ms[i] < until_ms ? dues_ms[i] : until_ms;
@@ -350,6 +367,7 @@ static enum task_end sink_run(void *state, struct error *reterr)
         kafka_consumer_serve(task->consumer);
         mqtt_publisher_tick(task->publisher, now_ms, may_connect, polls[0].revents != 0);
         follow_wish(task, wanted, now_ms);
+        change_step(task, wanted == TASK_WANTED_STOP, now_ms);
         take_records(task);
         mqtt_publisher_flush(task->publisher, now_ms);
         go_on_revoking(task, now_ms);
@@ -391,4 +409,5 @@ const struct connector_plugin mqtt_sink_plugin = {
     .task_new = sink_new,
     .task_run = sink_run,
     .task_free = sink_free,
+    .live_updates = true,
 };

@@ -248,6 +248,27 @@ void sink_settings_fini(struct sink_settings *settings)
     *settings = (struct sink_settings){ .qos = 1 };
 }
 
+void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from)
+{
+    struct topic_template *topic = settings->topic;
+    char *content_type = settings->content_type;
+    struct error_policy errors = settings->errors;
+    settings->topic = from->topic;
+    settings->content_type = from->content_type;
+    settings->errors = from->errors;
+    from->topic = topic;
+    from->content_type = content_type;
+    from->errors = errors;
+    settings->qos = from->qos;
+    settings->retained = from->retained;
+    settings->skip_tombstones = from->skip_tombstones;
+    settings->user_properties = from->user_properties;
+    settings->expiry_s = from->expiry_s;
+    settings->loop = from->loop;
+    settings->buffer_bytes = from->buffer_bytes;
+    settings->connection.max_retry_ms = from->connection.max_retry_ms;
+}
+
 /* ---- warnings ---- */
 
 void sink_settings_warn(const struct kvs *config, const struct log_ctx *log)

@@ -53,6 +53,9 @@ struct sink_settings {
 /* sink_settings_read parses the configs of a task. Errors: ERR_INVALID. */
 enum err sink_settings_read(const struct task_context *context, struct sink_settings *ret_settings,
                             struct error *reterr) MUST_CHECK;
+/* sink_settings_adopt takes over from another config of the same task what says how records become
+ * messages, and what is done about those that cannot; the rest stays. */
+void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from);
 void sink_settings_fini(struct sink_settings *settings);
 /* sink_settings_warn logs what the config asks for that is not safe or has no effect. */
 void sink_settings_warn(const struct kvs *config, const struct log_ctx *log);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of a sink's task share: mqtt_sink.c (life and loop), events.c (news of consumer,
- * publisher and dead letter queue). */
+ * publisher and dead letter queue), change.c (a new config). */
 #pragma once
 
 #include "worker/base/log.h"
@@ -13,6 +13,13 @@
 
 #define SINK_CLASS "sluice.MqttSink"
 
+/* A config that the task is to go over to. */
+struct sink_next {
+    struct sink_settings settings;
+    struct preparer *preparer;
+    unsigned costs; /* CONFIG_COST_BIT */
+};
+
 struct sink_task {
     const struct task_context *context;
     struct sink_settings settings;
@@ -21,6 +28,7 @@ struct sink_task {
     struct kafka_consumer *consumer;
     struct mqtt_publisher *publisher;
     struct letters *letters; /* NULL: no dead letter queue */
+    struct sink_next *next;  /* NULL: none waits */
     struct meter meter;
     struct kafka_fetched *fetched; /* KAFKA_TAKE_MAX */
     bool more;                     /* records may wait that no descriptor tells of */
@@ -49,6 +57,15 @@ struct mqtt_publisher_handlers events_of_publisher(struct sink_task *task);
 struct kafka_consumer_handlers events_of_consumer(struct sink_task *task);
 struct letters_handlers events_of_letters(struct sink_task *task);
 
+/* sink_open_publisher makes the publisher as the settings say. */
+void sink_open_publisher(struct sink_task *task);
+/* change_step goes on with a new config that waits, if there is one; change_holds tells that no
+ * record is to be taken until then, change_deadline when it is due; change_end gives it up. */
+void change_step(struct sink_task *task, bool stopping, uint64_t now_ms);
+bool change_holds(const struct sink_task *task);
+void change_end(struct sink_task *task);
+uint64_t change_deadline(const struct sink_task *task);
+
 /* sink_fail notes the first reason for which the task has to fail. */
 void sink_fail(struct sink_task *task, enum err err, const char *text);
 /* sink_handle_bad does with a record that cannot be published what errors.tolerance says. */
@@ -57,3 +74,6 @@ void sink_handle_bad(struct sink_task *task, struct sink_item *item, const struc
 void sink_committed(struct sink_task *task, enum err err, const char *text);
 /* sink_drop_partition forgets a partition and its records. */
 void sink_drop_partition(struct sink_task *task, struct sink_partition *partition);
+/* sink_restart_partition forgets the records of a partition whose offsets begin again, and its
+ * position. */
+void sink_restart_partition(struct sink_task *task, struct sink_partition *partition);

@@ -338,7 +338,7 @@ static const struct config_def rows[] = {
       .doc = "REST connections that may be open at once." },
     MILLISECONDS("session.timeout.ms", "6000", 1000, 1800000,
                  "A worker that Kafka has not heard of for this long has lost its slots."),
-    MILLISECONDS("heartbeat.interval.ms", "1000", 100, 600000,
+    MILLISECONDS("heartbeat.interval.ms", "500", 100, 600000,
                  "Time between heartbeats; at most a third of session.timeout.ms."),
     MILLISECONDS("rebalance.timeout.ms", "60000", 1000, INT_MAX,
                  "Longest time a worker may take to hand slots over."),

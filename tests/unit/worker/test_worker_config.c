@@ -415,7 +415,7 @@ static void test_shorthands_give_given_values_or_defaults(void **state UNUSED)
     CLEANUP(free_charp) char *listeners = worker_config_text(&props, "listeners");
     assert_string_equal(listeners, "http://:8083");
     assert_int_equal(worker_config_int(&props, "session.timeout.ms"), 9000);
-    assert_int_equal(worker_config_int(&props, "heartbeat.interval.ms"), 1000);
+    assert_int_equal(worker_config_int(&props, "heartbeat.interval.ms"), 500);
     kvs_fini(&props);
 }
 

@@ -125,7 +125,10 @@ static void take_error(struct group *group, rd_kafka_event_t *event)
     rdk_report(group->client, rd_kafka_event_error(event), text);
     enum err err = rd_kafka_event_error_is_fatal(event) ? ERR_FENCED
                                                         : rdk_hopeless(rd_kafka_event_error(event));
-    if (err != ERR_OK && !group->stopping) {
+    /* A right that a member has lost may come back: the client goes on asking, and says so each
+     * time. Who was never let in is told at once. */
+    bool may_come_back = err == ERR_UNAUTHORIZED && group->had_assignment;
+    if (err != ERR_OK && !may_come_back && !group->stopping) {
         group->callbacks.on_error(group->callbacks.arg, err, text);
     }
 }

@@ -257,5 +257,10 @@ enum err kafka_producer_send(struct kafka_producer *producer, const struct recor
 
 const char *kafka_code_text(int kafka_code)
 {
+    if (kafka_code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
+        return "Broker: Invalid timestamp: the clock of this worker, or Kafka's, is wrong by more "
+               "than "
+               "the topic's message.timestamp.after.max.ms or before.max.ms; mend: set the clock";
+    }
     return rd_kafka_err2str((rd_kafka_resp_err_t)kafka_code);
 }

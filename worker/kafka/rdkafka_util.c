@@ -167,7 +167,6 @@ enum err rdk_err(rd_kafka_resp_err_t code)
         return ERR_UNAUTHORIZED;
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
@@ -185,6 +184,9 @@ enum err rdk_err(rd_kafka_resp_err_t code)
         return ERR_TIMEOUT;
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
         return ERR_INVALID;
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+        /* Timestamps are this machine's clock, so it is that, not the record: it may be set right.
+         */
     default:
         return ERR_UNAVAILABLE;
     }

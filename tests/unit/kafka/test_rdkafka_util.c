@@ -31,6 +31,7 @@ static const struct {
     { RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, ERR_UNAVAILABLE },
     { RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, ERR_UNAVAILABLE },
     { RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, ERR_UNAVAILABLE },
+    { RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, ERR_UNAVAILABLE },
 };
 
 static void test_codes_are_mapped_and_unknown_ones_may_be_retried(void **state UNUSED)

@@ -3,9 +3,12 @@
 
 from .cluster import Cluster
 from .connect import Connect
-from .kafka import Kafka, Record
+from .kafka import Kafka
+from .kafka_client import Record
+from .kafka_cluster import KafkaCluster
 from .lab import Lab
 from .mosquitto import Mosquitto, Tls
+from .network import Network
 from .proc import LabError, Proc, die_with_parent, free_port, is_listening, wait_until
 from .worker import Answer, Worker, find_program, request
 
@@ -14,9 +17,11 @@ __all__ = [
     "Cluster",
     "Connect",
     "Kafka",
+    "KafkaCluster",
     "Lab",
     "LabError",
     "Mosquitto",
+    "Network",
     "Proc",
     "Record",
     "Tls",

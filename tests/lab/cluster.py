@@ -11,6 +11,7 @@ class Cluster:
     """Workers that share a group of their own, so clusters on one Kafka do not see each other.
 
     `topic` is a Kafka topic name and `prefix` an MQTT topic prefix that only this cluster uses.
+    `homes` is a network.Network in which each worker gets a home; without it they share this process's.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Cluster:
         name="sluice",
         env=None,
         group=None,
+        homes=None,
     ):
         self.lab = lab
         self.kafka = kafka
@@ -30,6 +32,7 @@ class Cluster:
         self.properties = dict(properties or {})
         self.program = program
         self.env = env
+        self.homes = homes
         ident = uuid.uuid4().hex[:8]
         self.group = group or f"{name}-{ident}"
         self.topic = f"out-{ident}"
@@ -47,6 +50,7 @@ class Cluster:
                 name="worker",
                 program=self.program,
                 env=self.env,
+                home=self.homes.next() if self.homes else None,
             )
             self.workers.append(worker)
             added.append(worker.launch())
@@ -129,7 +133,7 @@ class Cluster:
 
     def worker_ids(self):
         """What status reports as worker_id for each living worker."""
-        return [f"127.0.0.1:{worker.port}" for worker in self.alive]
+        return [worker.ident for worker in self.alive]
 
     def publish(self, payloads, sub="a", **options):
         """Publishes texts to `prefix`/sub."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A few requests of Kafka's wire protocol, enough to make and look at topics and groups.
+"""A few requests of Kafka's wire protocol, enough to make and look at topics, groups and access rules.
 
 A Java tool takes a second to say what one request answers in a millisecond, and tests ask all
 the time. Only versions without "flexible" encoding are used, all of them still served by Kafka 4.
@@ -14,7 +14,11 @@ from .proc import LabError
 TOPIC_EXISTS, TOPIC_RESOURCE = 36, 2
 METADATA, LIST_OFFSETS, DESCRIBE_GROUPS, API_VERSIONS = 3, 2, 15, 18
 CREATE_TOPICS, DELETE_TOPICS, LIST_GROUPS, OFFSET_FETCH = 19, 20, 16, 9
-DESCRIBE_CONFIGS = 32
+FIND_COORDINATOR = 10
+DESCRIBE_CONFIGS, DELETE_RECORDS, INIT_PRODUCER_ID, CREATE_ACLS, DELETE_ACLS = 32, 21, 22, 30, 31
+ACL_RESOURCES = {"topic": 2, "group": 3, "cluster": 4, "transactional id": 5}
+ACL_OPERATIONS = {"all": 2, "read": 3, "write": 4}
+ACL_PERMISSIONS = {"deny": 2, "allow": 3}
 
 
 class WireError(LabError):
@@ -68,8 +72,18 @@ def _receive(sock, size):
     return raw
 
 
-def call(address, api, version, body, timeout=10):
-    """Sends one request to "host:port" and returns a reader of the answer's body."""
+def call(addresses, api, version, body, timeout=10):
+    """Sends one request to the first of "host:port,host:port" that answers; returns a reader of it."""
+    failed = None
+    for address in addresses.split(","):
+        try:
+            return _call_one(address, api, version, body, timeout)
+        except WireError as error:
+            failed = error
+    raise failed
+
+
+def _call_one(address, api, version, body, timeout):
     host, port = address.rsplit(":", 1)
     request = struct.pack(">hhi", api, version, 1) + _string("sluice-lab") + body
     try:
@@ -97,33 +111,54 @@ def is_ready(address):
         return False
 
 
-def topics(address):
-    """{topic: [partition numbers]} of everything there is. Creates nothing."""
+def layout(address):
+    """({broker id: "host:port"}, {topic: {partition: (leader id, [ids in sync])}}). Creates nothing."""
     reader = call(address, METADATA, 1, struct.pack(">i", -1))
-    reader.array(lambda: (reader.take("i"), reader.string(), reader.take("i"), reader.string()))
-    reader.take("i")
+    brokers = {}
+
+    def broker():
+        number = reader.take("i")
+        brokers[number] = f"{reader.string()}:{reader.take('i')}"
+        reader.string()
 
     def partition():
         reader.take("h")
-        number = reader.take("i")
-        reader.take("i")
+        number, leader = reader.take("i"), reader.take("i")
         reader.array(lambda: reader.take("i"))
-        reader.array(lambda: reader.take("i"))
-        return number
+        return number, (leader, reader.array(lambda: reader.take("i")))
 
     def topic():
         reader.take("h")
         name = reader.string()
         reader.take("b")
-        return name, sorted(reader.array(partition))
+        return name, dict(reader.array(partition))
 
-    return dict(reader.array(topic))
+    reader.array(broker)
+    reader.take("i")
+    return brokers, dict(reader.array(topic))
 
 
-def create_topic(address, name, partitions=1, config=None):
-    """Creates a topic with one replica; an existing one is left as it is."""
+def topics(address):
+    """{topic: [partition numbers]} of everything there is. Creates nothing."""
+    return {name: sorted(partitions) for name, partitions in layout(address)[1].items()}
+
+
+def coordinator(address, group):
+    """The address of the broker that keeps a consumer group."""
+    if "," not in address:
+        return address
+    reader = call(address, FIND_COORDINATOR, 0, _string(group))
+    code = reader.take("h")
+    if code != 0:
+        raise WireError(f"coordinator of {group}: error {code}")
+    reader.take("i")
+    return f"{reader.string()}:{reader.take('i')}"
+
+
+def create_topic(address, name, partitions=1, config=None, replicas=1):
+    """Creates a topic; an existing one is left as it is."""
     settings = [_string(key) + _string(str(value)) for key, value in (config or {}).items()]
-    topic = _string(name) + struct.pack(">ih", partitions, 1) + _array([]) + _array(settings)
+    topic = _string(name) + struct.pack(">ih", partitions, replicas) + _array([]) + _array(settings)
     reader = call(address, CREATE_TOPICS, 2, _array([topic]) + struct.pack(">ib", 10000, 0))
     reader.take("i")
     reader.take("i")
@@ -176,7 +211,19 @@ def delete_topic(address, name):
 
 def offsets(address, name, end=True):
     """{partition: first offset past the end}, or the first offset that is there if end is false."""
-    numbers = topics(address).get(name, [])
+    brokers, found_topics = layout(address)
+    led = {}
+    for number, (leader, _) in found_topics.get(name, {}).items():
+        led.setdefault(leader, []).append(number)
+    found = {}
+    for leader, numbers in led.items():
+        if leader not in brokers:
+            raise WireError(f"offsets of {name}: partitions {numbers} have no leader")
+        found.update(_offsets_at(brokers[leader], name, numbers, end))
+    return found
+
+
+def _offsets_at(address, name, numbers, end):
     wanted = [struct.pack(">iq", number, -1 if end else -2) for number in numbers]
     body = struct.pack(">i", -1) + _array([_string(name) + _array(wanted)])
     reader = call(address, LIST_OFFSETS, 1, body)
@@ -200,7 +247,7 @@ def committed(address, group, name):
     body = _string(group) + _array(
         [_string(name) + _array([struct.pack(">i", n) for n in numbers])]
     )
-    reader = call(address, OFFSET_FETCH, 1, body)
+    reader = call(coordinator(address, group), OFFSET_FETCH, 1, body)
     found = {}
 
     def partition():
@@ -222,7 +269,7 @@ def groups(address):
 
 def group(address, name):
     """{state, protocol, members: {member id: {client, partitions: [(topic, partition)]}}}"""
-    reader = call(address, DESCRIBE_GROUPS, 0, _array([_string(name)]))
+    reader = call(coordinator(address, name), DESCRIBE_GROUPS, 0, _array([_string(name)]))
     reader.take("i")
     code = reader.take("h")
     if code != 0:
@@ -254,3 +301,64 @@ def _assignment(raw):
 
     reader.array(topic)
     return found
+
+
+def fence(address, transactional_id):
+    """Does what a second producer of that transactional id does at its start: the first is fenced."""
+    reader = call(address, FIND_COORDINATOR, 1, _string(transactional_id) + struct.pack(">b", 1))
+    reader.take("i")
+    code, message = reader.take("h"), reader.string()
+    if code != 0:
+        raise WireError(f"coordinator of {transactional_id}: {message or code}")
+    reader.take("i")
+    where = f"{reader.string()}:{reader.take('i')}"
+    body = _string(transactional_id) + struct.pack(">i", 60000)
+    reader = call(where, INIT_PRODUCER_ID, 0, body)
+    reader.take("i")
+    code = reader.take("h")
+    if code != 0:
+        raise WireError(f"cannot fence {transactional_id}: error {code}")
+
+
+def delete_records(address, name):
+    """Makes the topic begin at its end, as expired segments do. Asks one node: it must lead all."""
+    partitions = [struct.pack(">iq", *pair) for pair in offsets(address, name).items()]
+    body = _array([_string(name) + _array(partitions)]) + struct.pack(">i", 10000)
+    reader = call(address, DELETE_RECORDS, 1, body)
+    reader.take("i")
+    codes = []
+
+    def partition():
+        reader.take("i")
+        reader.take("q")
+        codes.append(reader.take("h"))
+
+    reader.array(lambda: (reader.string(), reader.array(partition)))
+    if any(codes):
+        raise WireError(f"cannot delete records of {name}: errors {codes}")
+
+
+def _rule(resource, name, user, operation, permission):
+    """An access rule as requests carry it: for one name, from any host; name "*" means all."""
+    numbers = struct.pack(">b", ACL_RESOURCES[resource]) + _string(name) + struct.pack(">b", 3)
+    who = _string(f"User:{user}") + _string("*")
+    return numbers + who + struct.pack(">bb", ACL_OPERATIONS[operation], ACL_PERMISSIONS[permission])
+
+
+def add_rule(address, *rule):
+    """rule: resource, name, user, operation, "allow" or "deny"; see the tables at the top."""
+    reader = call(address, CREATE_ACLS, 1, _array([_rule(*rule)]))
+    reader.take("i")
+    for code, message in reader.array(lambda: (reader.take("h"), reader.string())):
+        if code != 0:
+            raise WireError(f"cannot add rule {rule}: {message or code}")
+
+
+def remove_rule(address, *rule):
+    """Takes back what add_rule() added."""
+    reader = call(address, DELETE_ACLS, 1, _array([_rule(*rule)]))
+    reader.take("i")
+    reader.take("i")
+    code, message = reader.take("h"), reader.string()
+    if code != 0 or reader.take("i") != 1:
+        raise WireError(f"cannot remove rule {rule}: {message or code or 'it is not there'}")

@@ -8,6 +8,7 @@ import tempfile
 
 from .connect import Connect
 from .kafka import Kafka
+from .kafka_cluster import KafkaCluster
 from .mosquitto import Mosquitto
 from .worker import Worker
 
@@ -46,6 +47,13 @@ class Lab:
     def kafka(self, **options):
         """Starts a Kafka node (options: see Kafka)."""
         return self._started(Kafka(self.folder, name=self.unique("kafka"), **options))
+
+    def kafka_cluster(self, count=3, **options):
+        """Starts `count` Kafka nodes of one cluster (options: see KafkaCluster)."""
+        names = [self.unique(f"kafka-{number}") for number in range(1, count + 1)]
+        made = KafkaCluster(self.folder, names, **options)
+        self.parts += made.nodes
+        return made.start()
 
     def mosquitto(self, **options):
         """Starts a mosquitto (options: see Mosquitto)."""

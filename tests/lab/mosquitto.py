@@ -125,11 +125,21 @@ class Mosquitto(Proc):
     settings: mosquitto.conf keys that replace or add to the defaults, None drops one.
     """
 
-    def __init__(self, folder, users=None, acl=None, tls=False, settings=None, name="mosquitto"):
+    def __init__(
+        self,
+        folder,
+        users=None,
+        acl=None,
+        tls=False,
+        settings=None,
+        name="mosquitto",
+        host="127.0.0.1",
+    ):
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         super().__init__(name, self.folder / "mosquitto.log")
         self.program = fetched("mosquitto")
+        self.host = host
         self.port = free_port()
         self.tls_port = free_port() if tls else None
         self.tls = Tls(self.folder / "tls") if tls else None
@@ -137,11 +147,11 @@ class Mosquitto(Proc):
         merged = {**DEFAULTS, **(settings or {})}
         lines = [f"{key} {value}" for key, value in merged.items() if value is not None]
         lines += [f"log_type {kind}" for kind in LOG_TYPES]
-        lines += [f"persistence_location {self.folder}/", f"listener {self.port} 127.0.0.1"]
+        lines += [f"persistence_location {self.folder}/", f"listener {self.port} {host}"]
         if tls:
             certificate, key = self.tls.server
             lines += [
-                f"listener {self.tls_port} 127.0.0.1",
+                f"listener {self.tls_port} {host}",
                 f"cafile {self.tls.ca}",
                 f"certfile {certificate}",
                 f"keyfile {key}",
@@ -177,7 +187,7 @@ class Mosquitto(Proc):
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def uri(self):
@@ -199,14 +209,14 @@ class Mosquitto(Proc):
 
     def _answers(self):
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as sock:
+            with socket.create_connection((self.host, self.port), timeout=2) as sock:
                 sock.sendall(CONNECT)
                 if sock.recv(1)[:1] != b"\x20":
                     return False
             if self.tls_port:
                 context = ssl.create_default_context(cafile=str(self.tls.ca))
                 context.load_cert_chain(*map(str, self.tls.client))
-                with socket.create_connection(("127.0.0.1", self.tls_port), timeout=2) as sock:
+                with socket.create_connection((self.host, self.tls_port), timeout=2) as sock:
                     with context.wrap_socket(sock, server_hostname="localhost"):
                         return True
             return True
@@ -246,7 +256,7 @@ class Mosquitto(Proc):
             "-V",
             "5",
             "-h",
-            "127.0.0.1",
+            self.host,
             "-p",
             str(self.port),
             "-t",
@@ -274,7 +284,7 @@ class Mosquitto(Proc):
             "-V",
             "5",
             "-h",
-            "127.0.0.1",
+            self.host,
             "-p",
             str(self.port),
             "-t",
@@ -296,7 +306,7 @@ class Mosquitto(Proc):
             "-V",
             "5",
             "-h",
-            "127.0.0.1",
+            self.host,
             "-p",
             str(self.port),
             "-t",

@@ -19,7 +19,7 @@ Answer.__doc__ = (
 
 QUICK = {
     "session.timeout.ms": "6000",
-    "heartbeat.interval.ms": "1000",
+    "heartbeat.interval.ms": "500",
     "config.storage.replication.factor": "1",
     "offset.storage.replication.factor": "1",
     "status.storage.replication.factor": "1",
@@ -67,12 +67,14 @@ def _answer(status, raw, headers):
 class RestPart(Proc):
     """A process with properties in a file and a REST interface on a loopback port."""
 
-    def __init__(self, folder, name, port):
+    def __init__(self, folder, name, port, host="127.0.0.1"):
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         super().__init__(name, self.folder / f"{name}.log")
+        self.host = host
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.ident = f"{host}:{port}"
+        self.url = f"http://{self.ident}"
         self.properties = {}
 
     @property
@@ -121,17 +123,21 @@ class RestPart(Proc):
 
 
 class Worker(RestPart):
-    """A worker of cluster `group`; stop, kill9, freeze keep the port and properties for start()."""
+    """A worker of cluster `group`; stop, kill9, freeze keep the port and properties for start().
 
-    def __init__(self, folder, name, kafka, group, properties=None, program=None, env=None):
-        super().__init__(folder, name, free_port())
+    `home` is a network.Home to run in; by default it shares this process's network.
+    """
+
+    def __init__(self, folder, name, kafka, group, properties=None, program=None, env=None, home=None):
+        super().__init__(folder, name, free_port(), *([home.host] if home else []))
+        self.home = home
         self.program = program or find_program()
         self.env = {**os.environ, **(env or {})}
         self.properties = {
             "bootstrap.servers": kafka,
             "group.id": group,
             "listeners": self.url,
-            "rest.advertised.host.name": "127.0.0.1",
+            "rest.advertised.host.name": self.host,
             "rest.advertised.port": str(self.port),
             **QUICK,
             **(properties or {}),
@@ -140,7 +146,8 @@ class Worker(RestPart):
     def launch(self):
         """Starts the process without waiting for it to be ready."""
         self.write_config()
-        self.start_process([self.program, self.config_file], self.folder, self.env)
+        enter = self.home.enter if self.home else []
+        self.start_process([*enter, self.program, self.config_file], self.folder, self.env)
         return self
 
     def metrics(self):

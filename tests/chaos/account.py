@@ -12,17 +12,6 @@ from lab import LabError
 
 # Publishers of the load tool that talk to a broker which is down give up after so many seconds.
 PUBLISH_TIMEOUT = 120
-TITLES = (
-    "scenario",
-    "sent",
-    "received",
-    "missing",
-    "duplicates",
-    "allowed",
-    "reconnects",
-    "seconds",
-    "notes",
-)
 
 
 def throughout(seconds, check=lambda: True, step=0.2):
@@ -171,7 +160,7 @@ class Account:
         return self.report["duplicates"]
 
     def line(self, allowed, notes=""):
-        """The scenario in one row, in the order of TITLES."""
+        """The run in one row of texts."""
         return (
             self.flow.name,
             str(self.flow.sent["acked"]),
@@ -190,16 +179,3 @@ class Account:
         assert self.missing == 0, f"lost: {self.report}\n{self.flow.cluster.tails()}"
         assert self.code == 0, f"verdict {self.report['verdict']}: {self.report}"
         assert self.duplicates <= duplicates, f"too many duplicates: {self.report}"
-
-
-def table(rows):
-    """Rows as text in aligned columns, with the titles on top."""
-    rows = [TITLES, *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(TITLES))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in (0, len(TITLES) - 1) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    ]

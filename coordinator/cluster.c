@@ -26,6 +26,7 @@
 
 struct cluster {
     struct settings settings;
+    struct file_check file_check;
     struct view *view;
     struct store *store;
     struct bootstrap_stop stop;
@@ -103,6 +104,7 @@ static void start_herder(struct cluster *cluster)
         .store = cluster->store,
         .view = cluster->view,
         .statuses = cluster->status,
+        .file_check = cluster->file_check,
         .on_fatal = fail,
         .arg = cluster,
     };
@@ -178,6 +180,7 @@ enum err cluster_start(const struct cluster_options *options, struct cluster **r
         free(cluster);
         return err;
     }
+    cluster->file_check = options->file_check;
     cluster->on_fatal = options->on_fatal;
     cluster->arg = options->arg;
     cluster->begin_ms = clock_mono_ms();
@@ -307,6 +310,15 @@ void cluster_offsets(struct cluster *cluster, const char *connector,
                      struct source_offsets *ret_offsets)
 {
     store_offsets(cluster->store, connector, ret_offsets);
+}
+
+void cluster_files(struct cluster *cluster, struct cluster_files *ret_files)
+{
+    struct herder *herder = atomic_load(&cluster->herder);
+    *ret_files = (struct cluster_files){ .enabled = false };
+    if (herder) {
+        herder_files(herder, ret_files);
+    }
 }
 
 enum err cluster_change(struct cluster *cluster, const struct cluster_request *request,

@@ -10,6 +10,7 @@
 
 #include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
+#include "coordinator/file_set.h"
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
 
@@ -22,8 +23,9 @@ struct cluster;
  * authorisation): text is one line that names key, value and mend; main then stops with exit 1. */
 struct cluster_options {
     const struct kvs *props;
-    const char *worker_id; /* advertised host:port */
-    const char *url;       /* advertised REST URL, without a slash at its end */
+    const char *worker_id;        /* advertised host:port */
+    const char *url;              /* advertised REST URL, without a slash at its end */
+    struct file_check file_check; /* of connectors from files; lives as long as the cluster */
     void (*on_fatal)(void *arg, const char *text);
     void *arg;
 };
@@ -77,6 +79,18 @@ enum err cluster_write(struct cluster *cluster, struct out_records *records) MUS
 void cluster_offsets(struct cluster *cluster, const char *connector,
                      struct source_offsets *ret_offsets);
 
+/* What a worker knows of the connectors from its files. */
+struct cluster_files {
+    bool enabled;         /* connectors.dir is set; if not, the rest is empty */
+    bool prune;           /* connectors.dir.prune */
+    const char *folder;   /* borrowed from the cluster */
+    struct file_set *set; /* owned reference; NULL: not read yet */
+    bool agreed;          /* all workers that have such files have the same */
+    char other[256];      /* a worker that has others, "" if none is known */
+};
+/* cluster_files fills ret_files; the caller gives the set back. Never blocks. Thread: any. */
+void cluster_files(struct cluster *cluster, struct cluster_files *ret_files);
+
 enum cluster_change {
     CHANGE_CREATE,       /* name, config, target (initial state); ERR_EXISTS */
     CHANGE_PUT_CONFIG,   /* name, config: create or replace; if_offset */
@@ -109,7 +123,8 @@ struct cluster_reply {
 /* cluster_change has the change written by this worker as leader and waits until its own snapshot
  * shows it. Requests are served one at a time, in order, so that one create of a name wins.
  * Errors: ERR_NOT_LEADER (nothing was done), ERR_EXISTS, ERR_NOT_FOUND (with Connect's wording of
- * the request), ERR_CONFLICT (if_offset is stale), ERR_TIMEOUT (the change may still be made),
+ * the request), ERR_CONFLICT (if_offset is stale), ERR_MANAGED (its
+ * file says how it is to be), ERR_TIMEOUT (the change may still be made),
  * ERR_CLOSED (shutting down), ERR_IO. Thread: any; blocks until deadline_ms. */
 enum err cluster_change(struct cluster *cluster, const struct cluster_request *request,
                         uint64_t deadline_ms, struct cluster_reply *ret_reply,

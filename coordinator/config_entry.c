@@ -90,6 +90,7 @@ void entry_free(struct entry *entry)
     free(entry->numbered);
     shared_kvs_unref(entry->config);
     shared_kvs_unref(entry->last_task);
+    shared_kvs_unref(entry->managed);
     status_unref(entry->status);
     topic_list_unref(entry->topics);
     connector_state_unref(entry->published);
@@ -101,7 +102,7 @@ void entry_free(struct entry *entry)
 bool entry_is_empty(const struct entry *entry)
 {
     return !entry->config && !entry->has_target && !entry->status && !entry->slots &&
-           !entry->topics && entry->n_numbered == 0;
+           !entry->topics && !entry->managed && entry->n_numbered == 0;
 }
 
 static size_t number_place(const struct entry *entry, int n)
@@ -269,6 +270,7 @@ struct connector_state *entry_publish(struct entry *entry)
         connector->last_shared = shared_kvs_ref(entry->last_task);
         connector->last_task = &entry->last_task->kvs;
     }
+    connector->managed = entry->managed ? shared_kvs_ref(entry->managed) : NULL;
     connector->status = status_ref(entry->status);
     connector->topics = topic_list_ref(entry->topics);
     connector->restart = entry->restart;

@@ -44,6 +44,7 @@ struct entry {
     int64_t tasks_config_offset;
     struct shared_kvs *last_task; /* see struct connector_state */
     int64_t division;
+    struct shared_kvs *managed; /* the mark of its file; NULL: none */
     int *slots;
     size_t n_slots;
     struct numbered *numbered;

@@ -386,12 +386,14 @@ static const struct fold_rule config_rules[] = {
     { "placement-", false, fold_placement },
     { "retire-", false, fold_retire },
     { "leader", true, fold_leader },
+    { "managed-", false, fold_managed },
 };
 
 static const struct fold_rule status_rules[] = {
     { "status-connector-", false, fold_status_connector },
     { "status-task-", false, fold_status_task },
     { "status-topic-", false, fold_status_topic },
+    { "files-", false, fold_files },
 };
 
 static const struct fold_rule *find_rule(const struct fold_rule *rules, size_t n, const char *key)

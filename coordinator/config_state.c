@@ -95,6 +95,7 @@ void config_state_free(struct config_state *state)
     free(state->retirements);
     offsets_free(&state->offsets);
     cluster_levels_unref(state->levels);
+    files_notices_unref(state->notices);
     leader_record_fini(&state->leader);
     free(state);
 }
@@ -209,6 +210,7 @@ struct snapshot *config_state_snapshot(struct config_state *state)
     };
     snapshot->offset_changes = state->n_offset_changes;
     snapshot->levels = cluster_levels_ref(state->levels);
+    snapshot->notices = files_notices_ref(state->notices);
     snapshot->config_position = state->config_position;
     snapshot->caught_up = state->caught_up;
     snapshot_unref(state->published);

@@ -64,6 +64,7 @@ struct restart_request {
 struct shared_kvs;
 struct topic_list;
 struct cluster_levels;
+struct files_notices;
 
 /* One task of a connector, index = task number. */
 struct task_state {
@@ -107,8 +108,9 @@ struct connector_state {
     struct status *status; /* of the connector */
     struct restart_request restart;
     int64_t restart_failed_offset; /* newest request to restart its FAILED tasks, -1: none */
-    struct topic_list *topics;     /* Kafka topics that its tasks have used; NULL: none */
-    size_t n_extra_statuses; /* statuses of tasks beyond n_tasks, to be removed by the leader */
+    struct shared_kvs *managed; /* mark of the file that it comes from (config_files.h), or NULL */
+    struct topic_list *topics;  /* Kafka topics that its tasks have used; NULL: none */
+    size_t n_extra_statuses;    /* statuses of tasks beyond n_tasks, to be removed by the leader */
     struct extra_status *extra_statuses;
 };
 
@@ -142,6 +144,7 @@ struct snapshot {
     size_t n_retirements;
     struct leader_record leader;
     struct cluster_levels *levels; /* of loggers, set since the start; NULL: none */
+    struct files_notices *notices; /* which files workers have; NULL: none said so */
     uint64_t offset_changes;       /* records of the offset topic that were folded in */
     int64_t config_position;       /* offset behind the newest config record that is folded in */
     bool caught_up;                /* all topics were read to the end that they had at the start */

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "coordinator/config_entry.h"
+#include "coordinator/config_files.h"
 #include "coordinator/config_loggers.h"
 #include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
@@ -21,6 +22,7 @@ struct config_state {
     struct leader_record leader;
     struct map offsets; /* connector to a map of partition to offset (config_offsets.c) */
     struct cluster_levels *levels; /* NULL: none was set */
+    struct files_notices *notices; /* NULL: none */
     unsigned long n_topic_removals;
     uint64_t n_offset_changes;
     int64_t config_position;
@@ -50,6 +52,8 @@ struct folding {
 typedef bool fold_fn(const struct folding *in);
 bool fold_status_topic(const struct folding *in);
 bool fold_logger(const struct folding *in);
+bool fold_managed(const struct folding *in);
+bool fold_files(const struct folding *in);
 bool fold_offset(struct config_state *state, const char *key, const struct log_record *record);
 /* offsets_free releases what config_state->offsets holds. */
 void offsets_free(struct map *connectors);

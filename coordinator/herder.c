@@ -441,6 +441,7 @@ static void work(struct herder *herder)
     uint64_t now = clock_mono_ms();
     take_snapshot(herder);
     reconcile(herder, now);
+    herder_files_step(herder, now);
     herder_lead_step(herder, now);
     herder_tell_leader(herder);
     check_rival(herder, now);
@@ -454,6 +455,7 @@ static void *herder_main(void *arg)
     while (!herder->stopping) {
         uint64_t wake =
             least(least(herder->wake_ms, herder->lead.wake_ms), herder->rival_deadline_ms);
+        wake = least(wake, herder->files.wake_ms);
         struct list *node = queue_pop(&herder->ops, wake);
         while (node) {
             handle(herder, CONTAINER_OF(node, struct herder_op, node));
@@ -507,6 +509,7 @@ struct herder *herder_start(const struct herder_options *options)
     herder_offset_port(herder, &offsets);
     herder->runner = runner_new(&options->settings->props, &offsets, herder_on_task_event, herder);
     herder_lead_init(herder);
+    herder_files_init(herder);
     thread_start(&herder->thread, "herder", herder_main, herder);
     return herder;
 }
@@ -552,6 +555,7 @@ void herder_stop(struct herder *herder)
     }
     /* A write that is under way still gets its answer. */
     leader_writer_stop(herder->writer);
+    herder_files_stop(herder);
     herder_post(herder, herder_op_new(HERDER_OP_STOP));
     thread_join(&herder->thread);
     queue_close(&herder->ops);
@@ -567,6 +571,7 @@ void herder_free(struct herder *herder)
         return;
     }
     herder_stop(herder);
+    herder_files_fini(herder);
     core_free(herder->core);
     providers_free(herder->providers);
     snapshot_unref(herder->snapshot);

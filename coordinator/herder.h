@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "coordinator/cluster.h"
+#include "coordinator/file_set.h"
 #include "coordinator/records.h"
 #include "coordinator/settings.h"
 #include "coordinator/store.h"
@@ -25,6 +26,7 @@ struct herder_options {
     struct store *store;
     struct view *view;
     struct kafka_status_writer *statuses;
+    struct file_check file_check;
     void (*on_fatal)(void *arg, const char *text);
     void *arg;
 };
@@ -44,6 +46,8 @@ void herder_free(struct herder *herder);
 void herder_on_snapshot(struct herder *herder);
 /* herder_turns: see cluster_turns. Thread: any, never blocks. */
 bool herder_turns(struct herder *herder, uint64_t now_ms);
+/* herder_files: see cluster_files. Thread: any. */
+void herder_files(struct herder *herder, struct cluster_files *ret_files);
 /* herder_group_callbacks gives the callbacks that feed this herder from the group's thread. */
 void herder_group_callbacks(struct herder *herder, struct group_callbacks *ret_callbacks);
 /* herder_change: see cluster_change. Thread: any; blocks. */

@@ -219,6 +219,7 @@ void herder_lead_written(struct herder *herder, const struct leader_result *resu
     } else if (result->epoch == lead->epoch && !(was_change && refused)) {
         committed(herder, result, now);
     }
+    herder_files_written(herder, result->err == ERR_OK);
     /* Who is told that we do not lead must find us not leading. */
     herder_tell_leader(herder);
     answer_current(herder, result);
@@ -261,8 +262,10 @@ static void begin_change(struct herder *herder, struct herder_op *op)
     int64_t now = clock_wall_ms();
     CLEANUP(free_charp) char *id = xasprintf("%lld", (long long)now);
     bool created = false;
-    enum err err =
-        change_plan(herder->snapshot, change->request, now, id, &records, &created, &error);
+    enum err err = ERR_MANAGED;
+    if (!herder_files_refuse(herder, change->request, &error)) {
+        err = change_plan(herder->snapshot, change->request, now, id, &records, &created, &error);
+    }
     if (err != ERR_OK) {
         answer(herder, op, err, error.text);
     } else {
@@ -284,6 +287,9 @@ static void begin_duties(struct herder *herder, uint64_t now_ms)
     struct out_records records;
     out_records_init(&records);
     core_lead(herder->core, now_ms, &records, &lead->wake_ms);
+    if (records.n_items == 0) {
+        herder_files_lead(herder, now_ms, &records);
+    }
     if (records.n_items > 0) {
         submit(herder, &records);
     }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "coordinator/core.h"
+#include "coordinator/file_reader.h"
 #include "coordinator/herder.h"
 #include "coordinator/leader_writer.h"
 #include "coordinator/membership.h"
@@ -86,6 +87,33 @@ struct lead {
     struct list changes; /* of struct herder_op: waiting, in order of arrival */
 };
 
+enum files_state {
+    FILES_UNKNOWN, /* no set yet, or nobody knows who is in the group */
+    FILES_DIFFER,  /* another worker has other files */
+    FILES_AGREED,
+};
+
+#define N_FILE_CHANGES 3 /* create, update, delete */
+
+/* Connectors from files (herder_files.c). */
+struct files {
+    struct file_reader *reader; /* NULL: connectors.dir is not set */
+    char *folder;
+    bool prune;
+    uint64_t delete_after_ms;
+    struct file_set *set; /* the newest, NULL: none yet */
+    char announced[FILE_SET_DIGEST];
+    uint64_t announced_ms;
+    enum files_state state; /* written under the herder's lock, as the next one */
+    char other[256];        /* FILES_DIFFER: who has other files */
+    uint64_t since_ms;      /* since when nothing of state and set has changed */
+    uint64_t wake_ms;
+    struct snapshot *seen; /* what the metrics were made of, with the set; NULL: make them anew */
+    struct snapshot *settled; /* nothing is to be done on it; NULL: look */
+    bool settled_deletes;
+    unsigned pending[N_FILE_CHANGES]; /* in the batch that is being written */
+};
+
 struct herder {
     struct herder_options options;
     struct queue ops;
@@ -121,6 +149,7 @@ struct herder {
     uint64_t drain_deadline_ms;
     struct herder_op *revocation; /* being waited for by the group, NULL if none */
     struct lead lead;
+    struct files files;
     struct view_leader told; /* what the view was told last */
     uint64_t wake_ms;        /* of the core */
     bool stopping;
@@ -140,6 +169,19 @@ void herder_on_task_event(void *arg, const struct task_event *event);
 
 /* herder_tell_leader tells the view who leads (herder.c). */
 void herder_tell_leader(struct herder *herder);
+
+/* Connectors from files (herder_files.c). herder_files_step looks at the newest set, tells the
+ * others of it and finds out whether they agree; herder_files_lead adds to a leader's batch what
+ * the files ask for, and herder_files_written takes its outcome. herder_files_refuse tells whether
+ * a change is up to a file. */
+void herder_files_init(struct herder *herder);
+void herder_files_stop(struct herder *herder);
+void herder_files_fini(struct herder *herder);
+void herder_files_step(struct herder *herder, uint64_t now_ms);
+void herder_files_lead(struct herder *herder, uint64_t now_ms, struct out_records *records);
+void herder_files_written(struct herder *herder, bool written);
+bool herder_files_refuse(struct herder *herder, const struct cluster_request *request,
+                         struct error *reterr);
 
 /* Leading (herder_lead.c). herder_lead_init prepares, herder_lead_fini answers what waits. */
 void herder_lead_init(struct herder *herder);

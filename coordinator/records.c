@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "coordinator/config_files.h"
 #include "coordinator/config_topics.h"
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
@@ -31,6 +32,11 @@ static void put(struct out_records *out, enum log_topic topic, char *key, char *
         out->items = xrealloc(out->items, out->size * sizeof(*out->items));
     }
     out->items[out->n_items++] = (struct out_record){ topic, key, value };
+}
+
+void record_own(struct out_records *out, enum log_topic topic, char *key, char *value)
+{
+    put(out, topic, key, value);
 }
 
 /* Prints and deletes object. */
@@ -185,6 +191,9 @@ void record_delete(struct out_records *out, const struct connector_state *connec
     put(out, LOG_TOPIC_CONFIG, xasprintf("connector-%s", name), NULL);
     put(out, LOG_TOPIC_CONFIG, xasprintf("target-state-%s", name), NULL);
     put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), NULL);
+    if (connector->managed) {
+        record_managed(out, name, NULL);
+    }
     record_topics_unused(out, connector);
 }
 

@@ -25,6 +25,9 @@ struct out_records {
 void out_records_init(struct out_records *records);
 void out_records_fini(struct out_records *records);
 
+/* record_own adds a record of a kind that only its own file knows; key and value (NULL: tombstone)
+ * are taken. */
+void record_own(struct out_records *out, enum log_topic topic, char *key, char *value);
 void record_connector(struct out_records *out, const char *name, const struct kvs *config);
 void record_target(struct out_records *out, const char *name, enum target_state target);
 /* record_tasks adds the task- records and the commit; config_offset: of the connector record that
@@ -43,9 +46,9 @@ void record_leader(struct out_records *out, const char *worker_id, const char *u
 void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
                    int64_t now_wall_ms);
 void record_retired(struct out_records *out, const char *name, const char *id);
-/* record_delete adds the tombstones of a connector: config, target state, placement, topics that it
- * has used. Its task and commit records stay, as in Connect, which takes tombstones of those for
- * errors; they mean nothing without a config. */
+/* record_delete adds the tombstones of a connector: config, target state, placement, the mark of
+ * its file, topics that it has used. Its task and commit records stay, as in Connect, which takes
+ * tombstones of those for errors; they mean nothing without a config. */
 void record_delete(struct out_records *out, const struct connector_state *connector);
 /* Status records: of the connector (task -1) or one task. */
 struct status_fields {

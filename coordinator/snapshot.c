@@ -28,6 +28,7 @@ void connector_state_unref(struct connector_state *connector)
     free(connector->extra_statuses);
     shared_kvs_unref(connector->shared);
     shared_kvs_unref(connector->last_shared);
+    shared_kvs_unref(connector->managed);
     status_unref(connector->status);
     topic_list_unref(connector->topics);
     free(connector->name);
@@ -57,6 +58,7 @@ void snapshot_unref(struct snapshot *snapshot)
     free(snapshot->retirements);
     leader_record_fini(&snapshot->leader);
     cluster_levels_unref(snapshot->levels);
+    files_notices_unref(snapshot->notices);
     free(snapshot);
 }
 

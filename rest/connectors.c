@@ -96,6 +96,9 @@ static enum err get_connector(struct call *call)
     if (!connector) {
         answer_not_found(call);
     } else {
+        if (connector->managed) {
+            http_response_header(call->response, "X-Sluice-Managed-By", "file");
+        }
         answer_json(call, 200, view_info(connector, connector, call->env->masking));
     }
     return ERR_OK;

@@ -14,6 +14,7 @@ extern const struct route_table topic_routes;     /* topics.c: topics and their 
 extern const struct route_table offset_routes;    /* offsets.c: /connectors/{connector}/offsets */
 extern const struct route_table logger_routes;    /* loggers.c: /admin/loggers */
 extern const struct route_table internal_routes;  /* internal.c: Connect's own, refused */
+extern const struct route_table file_routes;      /* connector_files.c: /connector-files */
 extern const struct route_table plugin_routes;    /* plugins.c: /connector-plugins */
 extern const struct route_table metrics_routes;   /* metrics.c: /metrics */
 extern const struct route_table openapi_routes;   /* openapi.c: /openapi.json */

@@ -11,6 +11,7 @@
 #include "rest/listener.h"
 #include "rest/router.h"
 #include "rest/tls.h"
+#include "rest/validation.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
@@ -287,6 +288,12 @@ const char *rest_url(const struct rest *rest)
 const char *rest_worker_id(const struct rest *rest)
 {
     return rest->worker_id;
+}
+
+enum err rest_check_connector(void *arg, const struct kvs *config, struct error *reterr)
+{
+    const struct rest *rest = arg;
+    return validation_check(&rest->env, config, reterr);
 }
 
 void rest_set_cluster(struct rest *rest, struct cluster *cluster)

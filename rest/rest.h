@@ -36,6 +36,11 @@ int rest_listener_port(const struct rest *rest, bool admin, size_t index);
 const char *rest_url(const struct rest *rest);
 const char *rest_worker_id(const struct rest *rest);
 
+/* rest_check_connector checks the config of a connector that did not come by REST as a create does;
+ * a file_check_fn with rest as its argument. Thread: any, until rest_stop. */
+enum err rest_check_connector(void *rest, const struct kvs *config,
+                              struct error *reterr) MUST_CHECK;
+
 /* rest_set_cluster hands over the cluster, which must outlive rest_stop. Once. Thread: main. */
 void rest_set_cluster(struct rest *rest, struct cluster *cluster);
 

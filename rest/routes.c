@@ -5,7 +5,7 @@
 static const struct route_table *const tables[] = {
     &root_routes,    &probe_routes,    &connector_routes, &config_routes, &status_routes,
     &action_routes,  &topic_routes,    &offset_routes,    &logger_routes, &plugin_routes,
-    &metrics_routes, &internal_routes, &openapi_routes,   NULL,
+    &metrics_routes, &internal_routes, &openapi_routes,   &file_routes,   NULL,
 };
 
 const struct route_table *const *routes_all(void)

@@ -56,29 +56,67 @@ static void refuse_placeholders(const struct providers *providers, const struct 
     }
 }
 
+/* Validates a config that has a class. */
+static enum err validate(const struct env *env, const struct kvs *config,
+                         struct config_result *result, struct error *reterr)
+{
+    struct resolution resolution;
+    enum err err = providers_resolve(env->providers, config, &resolution, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = connector_validate(&env->props, &resolution.config, result, reterr);
+    if (err == ERR_OK) {
+        refuse_placeholders(env->providers, config, result);
+        hide_result(config, &resolution, result);
+    }
+    resolution_fini(&resolution);
+    return err;
+}
+
 enum err validation_run(struct call *call, const struct kvs *config, struct config_result *result)
 {
     if (!kvs_get(config, "connector.class")) {
         answer_no_class(call, config);
         return ERR_INVALID;
     }
-    const struct providers *providers = call->env->providers;
     struct error error = { ERR_OK, "" };
-    struct resolution resolution;
-    enum err err = providers_resolve(providers, config, &resolution, &error);
-    if (err != ERR_OK) {
-        answer_error(call, err == ERR_INVALID ? 400 : err_http(err), "%s", error.text);
-        return err;
-    }
-    err = connector_validate(&call->env->props, &resolution.config, result, &error);
+    enum err err = validate(call->env, config, result, &error);
     if (err != ERR_OK) {
         bool input = err == ERR_NOT_FOUND || err == ERR_INVALID;
         answer_error(call, input ? 400 : err_http(err), "%s", error.text);
-    } else {
-        refuse_placeholders(providers, config, result);
-        hide_result(config, &resolution, result);
     }
-    resolution_fini(&resolution);
+    return err;
+}
+
+/* All errors of a result in one text, without the config's secrets. */
+static enum err gather(const struct kvs *config, const struct config_result *result,
+                       struct error *reterr)
+{
+    struct buf text;
+    buf_init(&text);
+    for (size_t i = 0; i < result->n_values; i++) {
+        for (size_t j = 0; j < result->values[i].n_errors; j++) {
+            buf_printf(&text, "%s%s", text.length > 0 ? "; " : "", result->values[i].errors[j]);
+        }
+    }
+    CLEANUP(free_charp) char *shown = secrets_redact(buf_text(&text), config);
+    buf_fini(&text);
+    return shown[0] ? error_set(reterr, ERR_INVALID, "%s", shown) : ERR_OK;
+}
+
+enum err validation_check(const struct env *env, const struct kvs *config, struct error *reterr)
+{
+    if (!kvs_get(config, "connector.class")) {
+        return error_set(reterr, ERR_INVALID, "connector.class is missing");
+    }
+    struct config_result result;
+    config_result_init(&result);
+    enum err err = validate(env, config, &result, reterr);
+    /* What cannot be looked up now may be there later. */
+    err = err == ERR_NOT_FOUND ? ERR_INVALID : err;
+    err = err == ERR_OK ? gather(config, &result, reterr) : err;
+    config_result_fini(&result);
     return err;
 }
 

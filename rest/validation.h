@@ -20,3 +20,7 @@ enum err validation_run(struct call *call, const struct kvs *config, struct conf
 /* validation_pass validates config as a create or update needs it: ERR_OK, or 400 with the list of
  * what is wrong is answered. lost_mask: key whose mask stands for no stored value, or NULL. */
 enum err validation_pass(struct call *call, const struct kvs *config, const char *lost_mask);
+/* validation_check is for configs that come from elsewhere: ERR_INVALID with all errors in one
+ * text, without secrets; ERR_IO when a placeholder cannot be looked up now. Thread: any. */
+enum err validation_check(const struct env *env, const struct kvs *config,
+                          struct error *reterr) MUST_CHECK;

@@ -358,6 +358,7 @@ static enum err start(struct process *process, const struct kvs *props, struct e
         .props = props,
         .worker_id = rest_worker_id(process->rest),
         .url = rest_url(process->rest),
+        .file_check = { rest_check_connector, process->rest },
         .on_fatal = on_fatal,
         .arg = process,
     };

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "worker/convert.h"
 #include "worker/kafka/producer.h"
@@ -50,6 +51,17 @@ static enum err check_servers(const char *value, struct error *reterr)
     }
     config_list_fini(&servers);
     return err;
+}
+
+static enum err check_folder(const char *value, struct error *reterr)
+{
+    struct stat info;
+    if (value[0] != '\0' && (stat(value, &info) != 0 || !S_ISDIR(info.st_mode))) {
+        return error_set(reterr, ERR_INVALID,
+                         "it is no folder that can be read: name the one where the files are, or "
+                         "leave it out");
+    }
+    return ERR_OK;
 }
 
 static enum err check_not_zero(const char *value, struct error *reterr)
@@ -465,6 +477,31 @@ static const struct config_def rows[] = {
       .importance = CONFIG_LOW,
       .doc = "Which `producer.override.` keys connectors may set: `All`, `None`, or `Principal` "
              "(only security.protocol, sasl.jaas.config, sasl.mechanism)." },
+    { .name = "connectors.dir",
+      .type = CONFIG_STRING,
+      .default_value = "",
+      .check = check_folder,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Folder with files `<connector>.json`, as a mounted ConfigMap: the leader makes, "
+             "changes and deletes connectors so that they are as the files say, and REST leaves "
+             "those alone. Empty: connectors are managed by REST only." },
+    { .name = "connectors.dir.delete.delay.ms",
+      .type = CONFIG_INT,
+      .default_value = "10000",
+      .has_min = true,
+      .min = 0,
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "How long a file must be gone, on all workers, before its connector is deleted: that "
+             "ends MQTT sessions, and somebody may be just copying files." },
+    { .name = "connectors.dir.prune",
+      .type = CONFIG_BOOLEAN,
+      .default_value = "true",
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Whether a connector whose file is gone is deleted; otherwise it stays and is managed "
+             "by REST from then on." },
     { .name = "topic.tracking.enable",
       .type = CONFIG_BOOLEAN,
       .default_value = "true",

@@ -35,6 +35,7 @@ struct cluster {
     bool lag;
     enum cluster_phase phase;
     bool hangs;
+    struct cluster_files files;
     char stage[256];
     enum err failure;
     unsigned n_failures;
@@ -217,6 +218,17 @@ enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t s
     (void)pthread_mutex_unlock(&cluster->lock);
     *ret_since_ms = 1700000000000;
     return phase;
+}
+
+void cluster_files(struct cluster *cluster, struct cluster_files *ret_files)
+{
+    *ret_files = cluster->files;
+    ret_files->set = file_set_ref(cluster->files.set);
+}
+
+void fake_cluster_files(struct cluster *cluster, const struct cluster_files *files)
+{
+    cluster->files = *files;
 }
 
 bool cluster_turns(struct cluster *cluster, uint64_t now_ms UNUSED)

@@ -23,6 +23,8 @@ struct cluster *fake_cluster_new(struct fake_log *log, const char *worker_id, co
 void fake_cluster_phase(struct cluster *cluster, enum cluster_phase phase, const char *stage);
 /* fake_cluster_hang: the worker's loop does not turn any more. */
 void fake_cluster_hang(struct cluster *cluster);
+/* fake_cluster_files: what cluster_files answers; the set is borrowed. */
+void fake_cluster_files(struct cluster *cluster, const struct cluster_files *files);
 /* fake_cluster_leader sets who leads: self, another's URL, or nobody (NULL and false). */
 void fake_cluster_leader(struct cluster *cluster, const char *url, bool self);
 /* fake_cluster_lag: the worker shows new records only when somebody waits for a position. */

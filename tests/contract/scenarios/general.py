@@ -26,6 +26,7 @@ SCENARIOS = {
         Pair("HEAD", "/health"),
         Pair("OPTIONS", "/"),
         Pair("OPTIONS", "/health"),
+        get("/connector-files", differs="files", sluice=lambda answer: answer.body["state"] == "off"),
         get("/health/startup", differs="probes", sluice=lambda answer: answer.status == 200),
         get("/health/live", differs="probes", sluice=lambda answer: answer.status == 200),
         get("/health/ready", differs="probes", sluice=lambda answer: answer.status == 200),

@@ -21,7 +21,7 @@ from lab import Kafka, LabError, free_port
 NAMESPACE = "sluice-e2e"
 IMAGE = "sluice-e2e"
 # The rolling upgrade goes from the first to the second, which differ in their labels only.
-TAGS = ("1", "2")
+TAGS = ("first", "second")
 TITLES = ("scenario", "sent", "received", "missing", "duplicates", "allowed", "seconds", "times")
 
 _rows = []
@@ -83,7 +83,7 @@ def image(node):
     words = Chapter(node).command("build").split()
     assert words == "docker build -f deploy/Dockerfile -t registry.example.org/sluice:0.1.0 .".split()
     for tag in TAGS:
-        node.build_image(f"{IMAGE}:{tag}", "--build-arg", f"REVISION=e2e-{tag}")
+        node.build_image(f"{IMAGE}:{tag}", "--build-arg", f"REVISION={tag}")
     return IMAGE
 
 

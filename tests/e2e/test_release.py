@@ -126,34 +126,33 @@ def test_rolling_upgrade(chapter, release, publishing, note):
     account(load, release, note, 0, f"3 of 3 pods replaced {took:.1f} s, old ones gone {gone:.1f} s later")
 
 
-def test_pod_is_killed(release, publishing, note):
+def test_pods_are_killed(release, publishing, note):
+    """The leader's process, which its pod starts anew, then a pod without grace."""
     release.wait_running(FLOW, workers=3)
-    victim = release.pods()[0]
-    name = victim["metadata"]["name"]
-    address = f"{victim['status']['podIP']}:8083"
-    with publishing() as load:
-        kill_process(victim)
-        alone = seconds_until(
-            lambda: sum(n for at, n in release.spread(FLOW).items() if at != address) == SESSIONS
-            or restarted(release, name),
-            FAIL_OVER + 10,
-            "the tasks to run again",
+    leads = release.metric("sluice_worker_leader")
+    leader = next(pod for pod in release.pods() if leads.get(pod["metadata"]["name"]) == 1)
+    with publishing(rate=1000) as load:
+        kill_process(leader)
+        wait_until(lambda: connected(release) < SESSIONS, 20, "the sessions of the dead worker to be missed")
+        over = seconds_until(
+            lambda: connected(release) == SESSIONS, FAIL_OVER, lambda: f"all sessions\n{release.tails()}"
         )
         release.wait_pods(3)
-        release.wait_running(FLOW)
+        release.wait_running(FLOW, workers=3)
         gone = release.ready()[0]
         release.node.kubectl("delete", "pod", gone, "--grace-period=0", "--force")
         back = release.wait_pods(3)
         release.wait_running(FLOW, workers=3)
-    text = f"kill -9: tasks run again {alone:.1f} s; pod deleted without grace: replaced {back:.1f} s"
+        release.wait_connected(SESSIONS)
+    name = leader["metadata"]["name"]
+    statuses = release.node.get("pod", name)["status"]["containerStatuses"] if name != gone else []
+    assert all(entry["restartCount"] == 1 for entry in statuses)
+    text = f"kill -9 of the leader: all sessions back {over:.1f} s; pod without grace: replaced {back:.1f} s"
     account(load, release, note, 2 * SESSIONS * WINDOW, text)
 
 
-def restarted(release, name):
-    """True when the container of a pod was started anew and all tasks run."""
-    pod = release.node.get("pod", name)
-    count = sum(entry["restartCount"] for entry in pod["status"].get("containerStatuses", []))
-    return count > 0 and sum(release.spread(FLOW).values()) == SESSIONS
+def connected(release):
+    return sum(release.metric("sluice_mqtt_connected").values())
 
 
 def test_drain_goes_pod_by_pod(chapter, release, publishing, note):

@@ -10,7 +10,8 @@ import time
 import pytest
 
 # pylint: disable=import-error
-from e2e.chapter import NOT_RUN, NAMES, blocks
+from e2e.asking import Asking
+from e2e.chapter import NAMES, NOT_RUN, blocks
 from e2e.conftest import IMAGE, TAGS
 from e2e.release import NAME, SELECTOR, SESSIONS, WINDOW, kill_process, seconds_until
 from lab import free_port, is_listening, request, wait_until
@@ -93,14 +94,14 @@ def test_kubectl_scale_1_5_2(chapter, release, publishing, note):
     chapter.node.kubectl("scale", f"deployment/{NAME}", "--replicas=1")
     release.wait_pods(1)
     release.wait_running(FLOW, workers=1)
-    with publishing() as load:
+    with publishing() as load, Asking(release, FLOW) as asking:
         up = timed(chapter.run, "scale") + timed(chapter.run, "rollout")
         spread = release.wait_running(FLOW, workers=SESSIONS)
         chapter.node.kubectl("scale", f"deployment/{NAME}", "--replicas=2")
         down = release.wait_pods(2)
         release.wait_running(FLOW, workers=2)
     text = f"1 to 5 ready {up:.1f} s, tasks on {SESSIONS} workers {spread:.1f} s later, 5 to 2 {down:.1f} s"
-    account(load, release, note, 0, text)
+    account(load, release, note, 0, f"{text}; {asking.check()}")
 
 
 def test_replicas_are_a_value_too(chapter, release, publishing, note):
@@ -113,7 +114,7 @@ def test_replicas_are_a_value_too(chapter, release, publishing, note):
 
 def test_rolling_upgrade(chapter, release, publishing, note):
     before = set(release.ready())
-    with publishing() as load:
+    with publishing() as load, Asking(release, FLOW) as asking:
         took = timed(chapter.run, "upgrade")
         gone = seconds_until(
             lambda: not before & {pod["metadata"]["name"] for pod in release.pods()},
@@ -123,7 +124,8 @@ def test_rolling_upgrade(chapter, release, publishing, note):
         release.wait_running(FLOW, workers=3)
     images = {pod["spec"]["containers"][0]["image"] for pod in release.pods()}
     assert all(name.endswith(f"{IMAGE}:{TAGS[1]}") for name in images), images
-    account(load, release, note, 0, f"3 of 3 pods replaced {took:.1f} s, old ones gone {gone:.1f} s later")
+    text = f"3 of 3 pods replaced {took:.1f} s, old ones gone {gone:.1f} s later"
+    account(load, release, note, 0, f"{text}; {asking.check()}")
 
 
 def test_pods_are_killed(release, publishing, note):
@@ -161,7 +163,7 @@ def test_drain_goes_pod_by_pod(chapter, release, publishing, note):
     chapter.ran.add("drain")
     before = set(release.ready())
     least = [len(before)]
-    with publishing() as load:
+    with publishing() as load, Asking(release, FLOW) as asking:
         since = time.monotonic()
         drain = subprocess.Popen(
             ["bash", "-c", line], env=chapter.node.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -189,7 +191,8 @@ def test_drain_goes_pod_by_pod(chapter, release, publishing, note):
     assert least[0] >= 2, f"only {least[0]} of 3 were ready\n{told}"
     refused = told.count("Cannot evict pod")
     assert refused > 0, told
-    account(load, release, note, 0, f"3 evicted {took:.1f} s, {refused} refused by the budget, {least[0]} always ready")
+    text = f"3 evicted {took:.1f} s, {refused} refused by the budget, {least[0]} always ready"
+    account(load, release, note, 0, f"{text}; {asking.check()}")
 
 
 def throughout_budget(release, least, seconds=6):
@@ -216,6 +219,21 @@ def test_failed_upgrade_is_rolled_back(chapter, release, publishing, note):
         release.wait_running(FLOW, workers=3)
     assert before & set(release.ready()), "who was well was left alone"
     account(load, release, note, 0, f"helm rollback {took:.1f} s")
+
+
+def test_autoscaler_adds_a_worker_under_load(chapter, release, publishing, note):
+    more = "--set autoscaling.enabled=true --set autoscaling.minReplicas=3 --set autoscaling.maxReplicas=4"
+    more += " --set autoscaling.targetCPUUtilizationPercentage=2"
+    with publishing(rate=1000) as load:
+        since = time.monotonic()
+        chapter.run("hand over", more)
+        release.wait_pods(4, timeout=150)
+        took = time.monotonic() - since
+        release.wait_running(FLOW, workers=4)
+        chapter.run("replicas", "--set autoscaling.enabled=false --set externalAutoscaler=false --force-conflicts")
+        release.wait_pods(3)
+        release.wait_running(FLOW, workers=3)
+    account(load, release, note, 0, f"a fourth worker ready {took:.1f} s after the autoscaler was switched on")
 
 
 def test_connectors_of_the_values_come_and_go(chapter, release, note):
@@ -274,6 +292,24 @@ def test_helm_3_scales_upgrades_and_rolls_back(chapter, release, publishing, not
         release.wait_running(FLOW, workers=3)
     account(load, release, note, 0, f"2 to 3 {scale:.1f} s, upgrade {upgrade:.1f} s, rollback {back:.1f} s")
     helm3("uninstall")
+    wait_until(lambda: not release.pods(), 60, "the pods to go")
+
+
+def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
+    """Stable names, static members: a worker that comes back within the session timeout keeps its work."""
+    chapter.run("install", "--set kind=StatefulSet --set rest.advertise=podName")
+    assert sorted(release.ready()) == [f"{NAME}-0", f"{NAME}-1"]
+    release.wait_running(FLOW, workers=2)
+    names = {f"{name}.{NAME}-workers.{chapter.node.namespace}.svc:8083" for name in release.ready()}
+    assert set(release.spread(FLOW)) == names
+    before = {pod["metadata"]["uid"] for pod in release.pods()}
+    with publishing() as load, Asking(release, FLOW) as asking:
+        took = timed(chapter.run, "upgrade")
+        release.wait_pods(2)
+        release.wait_running(FLOW, workers=2)
+    assert not before & {pod["metadata"]["uid"] for pod in release.pods()}
+    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s; {asking.check()}")
+    chapter.run("uninstall")
     wait_until(lambda: not release.pods(), 60, "the pods to go")
 
 

@@ -78,6 +78,9 @@ def scan(text):
             chapter, comment = stripped[5:], Comment()
         elif stripped.startswith("#"):
             comment.add(stripped[1:].strip())
+            inner = (len(line) - len(line.lstrip())) // 2
+            if stripped.startswith("# -- ") and inside is not None and inner > inside:
+                raise SystemExit(f"values.yaml: {'.'.join(path)} has a comment, and so has a value in it: one of them must go")
         else:
             found = LINE.match(line)
             depth = len(found.group(1)) // 2 if found else 0

@@ -406,6 +406,18 @@ def test_helm_3_renders_the_same(examples):
         assert sorted(map(_key, parse(done.stdout))) == sorted(map(_key, examples[name].objects)), name
 
 
+def test_package_has_all_that_templates_need(program, examples, tmp_path):
+    done = helm("package", CHART, "--destination", tmp_path, program=program)
+    assert done.returncode == 0, done.stderr
+    (package,) = tmp_path.glob("sluice-*.tgz")
+    for name in ("autoscaled", "secured"):
+        done = helm("template", "sluice", package, "--namespace", NAMESPACE, "-f", CHART / "ci" / f"{name}-values.yaml", program=program)
+        assert sorted(map(_key, parse(done.stdout))) == sorted(map(_key, examples[name].objects))
+    names = subprocess.run(["tar", "tzf", package], capture_output=True, text=True, check=True).stdout.split()
+    assert "sluice/README.md" in names and "sluice/README.head.md" not in names
+    assert not [one for one in names if one.startswith("sluice/ci")]
+
+
 def _key(one):
     return json.dumps(one, sort_keys=True)
 

@@ -312,12 +312,14 @@ def test_rest_passwords():
     assert made.properties["rest.auth.open.paths"] == "/health"
 
 
-def test_network_policy_lets_workers_reach_each_other():
-    own = {"podSelector": {"matchLabels": release().workload["spec"]["selector"]["matchLabels"]}}
+def test_network_policy_lets_pods_of_the_release_reach_each_other():
+    labels = release().workload["spec"]["selector"]["matchLabels"]
+    own = {"podSelector": {"matchLabels": labels}}
+    release_s = {"podSelector": {"matchLabels": {name: value for name, value in labels.items() if not name.endswith("component")}}}
     peer = {"namespaceSelector": {"matchLabels": {"a": "b"}}}
     policy = release({"networkPolicy": {"enabled": True, "ingressFrom": [peer], "egress": {"enabled": True}}}).one("NetworkPolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert policy["ingress"][0]["from"] == [peer, own]
+    assert policy["ingress"][0]["from"] == [peer, release_s]
     assert {"ports": [{"port": "rest", "protocol": "TCP"}], "to": [own]} in policy["egress"]
     assert "from" not in release({"networkPolicy": {"enabled": True}}).one("NetworkPolicy")["spec"]["ingress"][0]
 

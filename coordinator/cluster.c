@@ -273,6 +273,11 @@ struct snapshot *cluster_snapshot(struct cluster *cluster)
     return store_snapshot(cluster->store);
 }
 
+struct roster *cluster_roster(struct cluster *cluster)
+{
+    return view_roster(cluster->view);
+}
+
 enum err cluster_wait_position(struct cluster *cluster, int64_t position, uint64_t deadline_ms)
 {
     return store_wait_position(cluster->store, position, deadline_ms);

@@ -58,6 +58,10 @@ void cluster_kafka_id(struct cluster *cluster, char *id, size_t size);
 const char *cluster_worker_id(const struct cluster *cluster);
 /* cluster_snapshot returns a reference to the newest snapshot; never NULL. Thread: any. */
 struct snapshot *cluster_snapshot(struct cluster *cluster);
+/* cluster_roster returns a reference to who is in the cluster (roster.h), NULL while that is not
+ * known. Thread: any. */
+struct roster;
+struct roster *cluster_roster(struct cluster *cluster);
 /* cluster_wait_position waits until the snapshot has folded config records up to position
  * (exclusive), or the deadline: ERR_TIMEOUT. Thread: any. */
 enum err cluster_wait_position(struct cluster *cluster, int64_t position,

@@ -94,14 +94,14 @@ void entry_free(struct entry *entry)
     status_unref(entry->status);
     topic_list_unref(entry->topics);
     connector_state_unref(entry->published);
-    free(entry->slots);
+    free(entry->seats);
     free(entry->name);
     free(entry);
 }
 
 bool entry_is_empty(const struct entry *entry)
 {
-    return !entry->config && !entry->has_target && !entry->status && !entry->slots &&
+    return !entry->config && !entry->has_target && !entry->status && !entry->seats &&
            !entry->topics && !entry->managed && entry->n_numbered == 0;
 }
 
@@ -227,7 +227,8 @@ static void publish_tasks(const struct entry *entry, struct connector_state *con
         connector->tasks[i] = (struct task_state){
             .config = entry->tasks[i]->kvs,
             .shared = shared_kvs_ref(entry->tasks[i]),
-            .slot = i < entry->n_slots ? entry->slots[i] : -1,
+            .slot = i < entry->n_seats ? entry->seats[i].slot : -1,
+            .why = i < entry->n_seats ? entry->seats[i].why : MOVE_PLACED,
             .status = place ? status_ref(place->status) : NULL,
             .restart_offset = later(place ? place->restart_offset : -1, entry->restart_all_offset),
         };

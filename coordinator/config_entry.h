@@ -30,6 +30,12 @@ struct numbered {
     int64_t restart_offset; /* of a restart-task- record; -1: none */
 };
 
+/* Where a task was put, and why. */
+struct seat {
+    int slot; /* -1: nowhere */
+    enum move_reason why;
+};
+
 struct entry {
     char *name;
     struct shared_kvs *config; /* NULL: none */
@@ -45,8 +51,8 @@ struct entry {
     struct shared_kvs *last_task; /* see struct connector_state */
     int64_t division;
     struct shared_kvs *managed; /* the mark of its file; NULL: none */
-    int *slots;
-    size_t n_slots;
+    struct seat *seats;         /* of tasks, as the placement record says */
+    size_t n_seats;
     struct numbered *numbered;
     size_t n_numbered;
     size_t numbered_size;

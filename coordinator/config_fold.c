@@ -187,14 +187,21 @@ static bool fold_placement(const struct folding *in)
     if (!entry) {
         return true;
     }
-    free(TAKE(entry->slots));
-    entry->n_slots = (size_t)n_slots;
-    entry->slots = n_slots > 0 ? xcalloc((size_t)n_slots, sizeof(int)) : NULL;
-    int i = 0;
-    for (const cJSON *slot = n_slots > 0 ? slots->child : NULL; slot; slot = slot->next) {
+    free(TAKE(entry->seats));
+    entry->n_seats = (size_t)n_slots;
+    entry->seats = n_slots > 0 ? xcalloc((size_t)n_slots, sizeof(*entry->seats)) : NULL;
+    struct seat *seat = entry->seats;
+    const cJSON *whys = cJSON_GetObjectItemCaseSensitive(in->value, "why");
+    const cJSON *why = cJSON_IsArray(whys) ? whys->child : NULL;
+    for (const cJSON *slot = n_slots > 0 ? slots->child : NULL; slot; slot = slot->next, seat++) {
         bool legal = cJSON_IsNumber(slot) && slot->valuedouble >= 0 &&
                      slot->valuedouble <= MAX_SLOT_NUMBER && slot->valueint == slot->valuedouble;
-        entry->slots[i++] = legal ? slot->valueint : -1;
+        seat->slot = legal ? slot->valueint : -1;
+        seat->why = MOVE_PLACED;
+        if (why && cJSON_IsString(why)) {
+            (void)move_reason_parse(why->valuestring, &seat->why);
+        }
+        why = why ? why->next : NULL;
     }
     config_state_touched(in->state, entry);
     return true;
@@ -394,6 +401,7 @@ static const struct fold_rule status_rules[] = {
     { "status-task-", false, fold_status_task },
     { "status-topic-", false, fold_status_topic },
     { "files-", false, fold_files },
+    { "worker-", false, fold_worker },
 };
 
 static const struct fold_rule *find_rule(const struct fold_rule *rules, size_t n, const char *key)

@@ -96,6 +96,7 @@ void config_state_free(struct config_state *state)
     offsets_free(&state->offsets);
     cluster_levels_unref(state->levels);
     files_notices_unref(state->notices);
+    worker_notes_unref(state->notes);
     leader_record_fini(&state->leader);
     free(state);
 }
@@ -211,6 +212,7 @@ struct snapshot *config_state_snapshot(struct config_state *state)
     snapshot->offset_changes = state->n_offset_changes;
     snapshot->levels = cluster_levels_ref(state->levels);
     snapshot->notices = files_notices_ref(state->notices);
+    snapshot->notes = worker_notes_ref(state->notes);
     snapshot->config_position = state->config_position;
     snapshot->caught_up = state->caught_up;
     snapshot_unref(state->published);

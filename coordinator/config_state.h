@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "coordinator/move_reason.h"
 #include "worker/base/kvs.h"
 #include "worker/base/ref.h"
 
@@ -60,19 +61,19 @@ struct restart_request {
     bool only_failed;
 };
 
-/* Owner of a config that several snapshots show. */
-struct shared_kvs;
+struct shared_kvs; /* owner of a config that several snapshots show */
 struct topic_list;
 struct cluster_levels;
 struct files_notices;
+struct worker_notes;
 
 /* One task of a connector, index = task number. */
 struct task_state {
     struct kvs config;     /* valid for committed tasks; a view into shared, never to be changed */
     int slot;              /* -1: not placed */
+    enum move_reason why;  /* it was put there */
     struct status *status; /* NULL: no record */
-    /* Newest request that wants this task restarted whatever its state (restart-task-, or
-     * restart-connector- with tasks and not only failed ones), -1: none. */
+    /* Newest request that wants it restarted whatever its state, -1: none. */
     int64_t restart_offset;
     struct shared_kvs *shared;
 };
@@ -99,8 +100,7 @@ struct connector_state {
     bool committed;        /* a complete commit was seen for n_tasks */
     bool inconsistent;     /* a commit came whose task records were not all there */
     int64_t commit_offset; /* of the newest commit record: the version of the task set */
-    /* config_offset that the commit was made from ("config-offset" in it); -1: unknown, as in
-     * commits of other writers. */
+    /* config_offset that the commit was made from; -1: unknown, as in commits of other writers. */
     int64_t tasks_config_offset;
     /* Which division of the work the set is ("division" in its commit): grows whenever any task's
      * config changes, stays when the set is written again as it was; -1: unknown. */
@@ -145,6 +145,7 @@ struct snapshot {
     struct leader_record leader;
     struct cluster_levels *levels; /* of loggers, set since the start; NULL: none */
     struct files_notices *notices; /* which files workers have; NULL: none said so */
+    struct worker_notes *notes;    /* of workers (config_workers.h); NULL: none */
     uint64_t offset_changes;       /* records of the offset topic that were folded in */
     int64_t config_position;       /* offset behind the newest config record that is folded in */
     bool caught_up;                /* all topics were read to the end that they had at the start */
@@ -153,8 +154,7 @@ struct snapshot {
 /* A question about a snapshot; asked under a lock, so it only looks. */
 typedef bool snapshot_test_fn(const struct snapshot *snapshot, const void *arg);
 
-/* connector_state_ref and connector_state_unref keep one connector's state beyond its snapshot.
- * Both take NULL. Thread: any. */
+/* connector_state_ref and _unref keep one connector's state beyond its snapshot; both take NULL. */
 struct connector_state *connector_state_ref(const struct connector_state *connector);
 void connector_state_unref(struct connector_state *connector);
 

@@ -11,6 +11,7 @@
 #include "coordinator/config_offsets.h"
 #include "coordinator/config_state.h"
 #include "coordinator/config_topics.h"
+#include "coordinator/config_workers.h"
 #include "worker/base/map.h"
 
 struct config_state {
@@ -23,6 +24,7 @@ struct config_state {
     struct map offsets; /* connector to a map of partition to offset (config_offsets.c) */
     struct cluster_levels *levels; /* NULL: none was set */
     struct files_notices *notices; /* NULL: none */
+    struct worker_notes *notes;    /* NULL: none */
     unsigned long n_topic_removals;
     uint64_t n_offset_changes;
     int64_t config_position;
@@ -54,6 +56,7 @@ bool fold_status_topic(const struct folding *in);
 bool fold_logger(const struct folding *in);
 bool fold_managed(const struct folding *in);
 bool fold_files(const struct folding *in);
+bool fold_worker(const struct folding *in);
 bool fold_offset(struct config_state *state, const char *key, const struct log_record *record);
 /* offsets_free releases what config_state->offsets holds. */
 void offsets_free(struct map *connectors);

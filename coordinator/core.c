@@ -94,7 +94,7 @@ static bool same_members(const struct core *core, const struct core_member *memb
         const struct member *mine = &core->members[i];
         size_t size = mine->n_slots * sizeof(int32_t);
         if (strcmp(mine->worker_id, members[i].worker_id) != 0 ||
-            mine->n_slots != members[i].n_slots ||
+            mine->n_slots != members[i].n_slots || mine->dead != members[i].dead ||
             (size > 0 && memcmp(mine->slots, members[i].slots, size) != 0)) {
             return false;
         }
@@ -117,6 +117,7 @@ void core_set_members(struct core *core, const struct core_member *members, size
             .slots = xmemdup(members[i].slots ? members[i].slots : (const int32_t *)"",
                              members[i].n_slots * sizeof(int32_t)),
             .n_slots = members[i].n_slots,
+            .dead = members[i].dead,
         };
     }
     /* A changed group has to be stable for a while before tasks are moved for balance. */
@@ -187,7 +188,7 @@ bool core_maybe_alive(const struct core *core, const char *worker_id)
         return true;
     }
     for (size_t i = 0; i < core->n_members; i++) {
-        if (strcmp(core->members[i].worker_id, worker_id) == 0) {
+        if (!core->members[i].dead && strcmp(core->members[i].worker_id, worker_id) == 0) {
             return true;
         }
     }
@@ -263,6 +264,15 @@ bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slo
         }
     }
     return true;
+}
+
+void core_each_task(const struct core *core, core_task_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < core->n_own; i++) {
+        if (own_has_thread(core->own[i])) {
+            fn(arg, core->own[i]->connector, core->own[i]->task);
+        }
+    }
 }
 
 size_t core_tasks_here(const struct core *core)

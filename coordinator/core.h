@@ -43,6 +43,9 @@ struct core_member {
     const char *worker_id;
     const int32_t *slots;
     size_t n_slots;
+    /* It is in the group still, but its process is gone: the leader moves its tasks, and nobody
+     * waits for its word. Another entry with the same worker_id may live. */
+    bool dead;
 };
 
 enum action_kind {
@@ -127,5 +130,8 @@ void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_recor
 /* core_slots_idle tells whether no task of these slots is still running here: a revocation may be
  * completed. */
 bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slots);
+/* core_each_task calls fn for each task that has a thread on this worker. */
+typedef void core_task_fn(void *arg, const char *connector, int task);
+void core_each_task(const struct core *core, core_task_fn *fn, void *arg);
 /* core_tasks_here counts the tasks that have a thread on this worker. */
 size_t core_tasks_here(const struct core *core);

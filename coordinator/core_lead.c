@@ -11,6 +11,7 @@ static void lead_free(struct lead *lead)
     free(lead->name);
     free(lead->failure);
     free(lead->tasks);
+    free(lead->rates);
 }
 
 static void retire_free(struct retire *retire)
@@ -59,6 +60,25 @@ static void sync_leads(struct core *core)
     free(core->leads);
     core->leads = leads;
     core->n_leads = snapshot->n_connectors;
+}
+
+struct lead *core_lead_find(struct core *core, const char *name)
+{
+    size_t low = 0;
+    size_t high = core->n_leads;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(core->leads[middle].name, name);
+        if (order == 0) {
+            return &core->leads[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
 }
 
 static int retire_compare(const struct retire *retire, const struct retirement *retirement)

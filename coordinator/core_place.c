@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leader's duty to give every task a slot: new tasks at once, and when workers' loads have
- * differed by more than one for a while in an unchanged group, by moving the fewest tasks.
+ * The leader's duty to give every task a slot: new tasks and those of dead workers at once, and
+ * when workers' loads have differed by more than one task for a while in an unchanged group, by
+ * moving the fewest tasks.
  */
+#include "coordinator/config_entry.h"
 #include "coordinator/core_private.h"
 #include "coordinator/placement.h"
+#include "coordinator/weights.h"
 #include "worker/base/mem.h"
 
 /* All tasks that take part, with their connectors, and who owns which slot. */
@@ -21,7 +24,7 @@ static void board_own(struct board *board, const struct member *member, int numb
 {
     for (size_t i = 0; i < member->n_slots; i++) {
         if (member->slots[i] >= 0 && member->slots[i] < n_slots) {
-            board->slot_owner[member->slots[i]] = number;
+            board->slot_owner[member->slots[i]] = member->dead ? PLACEMENT_DEAD : number;
         }
     }
 }
@@ -31,13 +34,13 @@ static void board_slots(struct board *board, const struct core *core)
     int n_slots = core->options.n_slots;
     board->slot_owner = xcalloc((size_t)n_slots, sizeof(int));
     for (int slot = 0; slot < n_slots; slot++) {
-        board->slot_owner[slot] = -1;
+        board->slot_owner[slot] = PLACEMENT_NOBODY;
     }
     for (size_t i = 0; i < core->n_members; i++) {
         board_own(board, &core->members[i], (int)i, n_slots);
     }
     for (int slot = 0; slot < n_slots; slot++) {
-        board->unowned = board->unowned || board->slot_owner[slot] < 0;
+        board->unowned = board->unowned || board->slot_owner[slot] == PLACEMENT_NOBODY;
     }
 }
 
@@ -53,15 +56,36 @@ static bool takes_part(const struct core *core, const struct connector_state *co
 static bool settled(const struct core *core, const struct board *board,
                     const struct task_state *task)
 {
-    int owner =
-        task->slot >= 0 && task->slot < core->options.n_slots ? board->slot_owner[task->slot] : -1;
+    int owner = task->slot >= 0 && task->slot < core->options.n_slots
+                    ? board->slot_owner[task->slot]
+                    : PLACEMENT_NOBODY;
     const struct status *status = task->status;
     return owner >= 0 && status &&
            (status->state == STATE_RUNNING || status->state == STATE_PAUSED) &&
            strcmp(status->worker_id, core->members[owner].worker_id) == 0;
 }
 
-static void board_init(struct board *board, const struct core *core)
+/* The weight of a task. What was measured last holds while a new owner has not measured yet: else a
+ * busy task would seem light where it has just come to, and draw others after it. */
+static int weight_of(struct core *core, const struct connector_state *connector, size_t task,
+                     int64_t mean)
+{
+    struct lead *lead = core_lead_find(core, connector->name);
+    int64_t rate = weights_rate(core->snapshot, connector, task);
+    if (!lead) {
+        return weights_of(rate, mean);
+    }
+    if (lead->n_rates < connector->n_tasks) {
+        lead->rates = xrealloc(lead->rates, connector->n_tasks * sizeof(*lead->rates));
+        while (lead->n_rates < connector->n_tasks) {
+            lead->rates[lead->n_rates++] = -1;
+        }
+    }
+    lead->rates[task] = rate >= 0 ? rate : lead->rates[task];
+    return weights_of(lead->rates[task], mean);
+}
+
+static void board_init(struct board *board, struct core *core)
 {
     *board = (struct board){ .n_tasks = 0 };
     board_slots(board, core);
@@ -75,12 +99,14 @@ static void board_init(struct board *board, const struct core *core)
         }
     }
     board->tasks = xcalloc(n_tasks + 1, sizeof(*board->tasks));
+    int64_t mean = weights_mean(snapshot);
     for (size_t i = 0; i < board->n_connectors; i++) {
         for (size_t n = 0; n < board->connectors[i]->n_tasks; n++) {
             const struct task_state *task = &board->connectors[i]->tasks[n];
             board->tasks[board->n_tasks++] = (struct placement_task){
                 .group = (int)i,
                 .slot = task->slot,
+                .weight = weight_of(core, board->connectors[i], n, mean),
                 .fixed = !settled(core, board, task),
             };
         }
@@ -94,22 +120,36 @@ static void board_fini(struct board *board)
     free(board->slot_owner);
 }
 
+/* Why a task was moved: for balance, or because it could not stay. */
+static enum move_reason reason_of(const struct board *board, const struct core *core, int old,
+                                  bool balanced)
+{
+    if (balanced) {
+        return MOVE_BALANCE;
+    }
+    bool legal = old >= 0 && old < core->options.n_slots;
+    return legal && board->slot_owner[old] == PLACEMENT_DEAD ? MOVE_FAILOVER : MOVE_PLACED;
+}
+
 /* Adds the records of the connectors that have moved tasks. */
-static void board_write(const struct board *board, struct out_records *out)
+static void board_write(const struct board *board, const struct core *core, bool balanced,
+                        struct out_records *out)
 {
     const struct placement_task *task = board->tasks;
     for (size_t i = 0; i < board->n_connectors && out->n_items < CORE_BATCH; i++) {
         size_t n_tasks = board->connectors[i]->n_tasks;
-        int *slots = xcalloc(n_tasks, sizeof(int));
+        struct seat *seats = xcalloc(n_tasks, sizeof(*seats));
         bool moved = false;
         for (size_t n = 0; n < n_tasks; n++, task++) {
-            slots[n] = task->slot;
+            const struct task_state *old = &board->connectors[i]->tasks[n];
+            seats[n].slot = task->slot;
+            seats[n].why = task->moved ? reason_of(board, core, old->slot, balanced) : old->why;
             moved = moved || task->moved;
         }
         if (moved) {
-            record_placement(out, board->connectors[i]->name, slots, n_tasks);
+            record_placement(out, board->connectors[i]->name, seats, n_tasks);
         }
-        free(slots);
+        free(seats);
     }
 }
 
@@ -118,7 +158,7 @@ static void balance(struct core *core, struct board *board, uint64_t now_ms, uin
     int n_slots = core->options.n_slots;
     int n_workers = (int)core->n_members;
     if (board->unowned || core->members_stale ||
-        placement_skew(board->tasks, board->n_tasks, board->slot_owner, n_slots, n_workers) <= 1) {
+        !placement_uneven(board->tasks, board->n_tasks, board->slot_owner, n_slots, n_workers)) {
         core->skew_since_ms = CORE_NEVER_MS;
         return;
     }
@@ -139,10 +179,11 @@ void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uin
     }
     struct board board;
     board_init(&board, core);
-    if (placement_fill(board.tasks, board.n_tasks, board.slot_owner, core->options.n_slots,
-                       (int)core->n_members) == 0) {
+    bool filled = placement_fill(board.tasks, board.n_tasks, board.slot_owner,
+                                 core->options.n_slots, (int)core->n_members) > 0;
+    if (!filled) {
         balance(core, &board, now_ms, wake_ms);
     }
-    board_write(&board, out);
+    board_write(&board, core, !filled, out);
     board_fini(&board);
 }

@@ -17,8 +17,7 @@
 /* Retry of task configs that could not be made, as Connect does. */
 #define CORE_EXPAND_MIN_MS 250
 #define CORE_EXPAND_MAX_MS 60000
-/* Retry of retirements, how many run at once, and how long a new connector of the same name waits
- * for them. */
+/* Retirements: pauses, how many at once, how long a new connector of the name waits for them. */
 #define CORE_RETIRE_MIN_MS  1000
 #define CORE_RETIRE_MAX_MS  60000
 #define CORE_RETIRE_AT_ONCE 8
@@ -27,8 +26,7 @@
 
 /* What was last written under one status key. */
 struct sent {
-    bool any;
-    bool gone;      /* a tombstone */
+    bool any, gone; /* gone: a tombstone */
     bool confirmed; /* it was seen in a snapshot */
     enum run_state state;
     int64_t division;
@@ -104,12 +102,13 @@ struct lead {
     uint64_t topics_sent_ms;
     struct task_sent *tasks; /* statuses of tasks that the leader corrected */
     size_t n_tasks;
+    int64_t *rates; /* of its tasks, as last measured; -1: never */
+    size_t n_rates;
 };
 
 /* The leader's memory of one retirement. */
 struct retire {
-    char *name;
-    char *id;
+    char *name, *id;
     uint64_t first_ms;     /* when this leader saw it first */
     uint64_t recreated_ms; /* when it first saw a new connector of that name; 0: not yet */
     uint64_t incarnation;  /* of a try under way; 0: none */
@@ -122,6 +121,7 @@ struct member {
     char *worker_id;
     int32_t *slots;
     size_t n_slots;
+    bool dead;
 };
 
 struct core {
@@ -138,8 +138,7 @@ struct core {
     bool leading;
     uint64_t last_incarnation;
     struct own_task **own;
-    size_t n_own;
-    size_t own_size;
+    size_t n_own, own_size;
     struct map own_index; /* look-ups only: its order differs from run to run */
     size_t n_unwanted;    /* own tasks with a thread that nothing wants; of this reconcile only */
     struct holders holders;
@@ -147,14 +146,16 @@ struct core {
     size_t n_leads;
     struct retire *retires; /* sorted as in the snapshot */
     size_t n_retires;
-    struct snapshot *leads_of; /* snapshot that leads and retires match */
-    uint64_t skew_since_ms;    /* CORE_NEVER_MS: loads are even */
+    struct snapshot *leads_of;             /* snapshot that leads and retires match */
+    const struct worker_notes *notes_sent; /* of gone workers: removed; only compared */
+    uint64_t notes_sent_ms;
+    uint64_t skew_since_ms; /* CORE_NEVER_MS: loads are even */
 };
 
 /* core_wake lowers *wake_ms to at_ms. */
 void core_wake(uint64_t *wake_ms, uint64_t at_ms);
-/* core_is_me compares with this worker's id; core_maybe_alive tells whether a worker is, or may
- * still be, a living member. */
+/* core_is_me compares with this worker's id; core_maybe_alive: it is, or may be, a living member.
+ */
 bool core_is_me(const struct core *core, const char *worker_id);
 bool core_maybe_alive(const struct core *core, const char *worker_id);
 /* core_active tells whether a status says that a worker may have a thread for it. */
@@ -163,14 +164,13 @@ bool core_active(const struct status *status);
 const char *core_version(const struct core *core, const struct connector_state *connector);
 /* core_add_action appends; the caller fills the rest in. Borrowed until the next one. */
 struct action *core_add_action(struct decisions *out, enum action_kind kind, uint64_t incarnation);
-/* core_own returns the entry of a task, made in state GONE when make is true and it is missing. */
+/* core_own returns the entry of a task; a missing one is made, in state GONE, when make is true. */
 struct own_task *core_own(struct core *core, const char *connector, int task, bool make);
 void core_own_free(struct core *core, size_t index);
 bool own_has_thread(const struct own_task *own);
 void own_set_state(struct own_task *own, enum own_state state);
 
-/* core_too_many returns Connect's text (owned) when n tasks are more than a connector may have,
- * else NULL. */
+/* core_too_many returns Connect's text (owned) when n tasks are too many, else NULL. */
 char *core_too_many(const struct connector_state *connector, size_t n);
 /* core_tasks decides about own tasks. */
 void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out);
@@ -187,7 +187,9 @@ void core_lead_statuses(struct core *core, uint64_t now_ms, struct decisions *ou
 /* core_lead_sync makes leads and retires match the snapshot; core_lead_forget drops them. */
 void core_lead_sync(struct core *core, uint64_t now_ms);
 void core_lead_forget(struct core *core);
-/* lead_restart_due tells whether a restart of the connector itself is asked for. */
+/* core_lead_find returns the leader's memory of a connector, NULL if it has none. */
+struct lead *core_lead_find(struct core *core, const char *name);
+/* lead_restart_due: a restart of the connector itself is asked for. */
 bool lead_restart_due(const struct lead *lead, const struct connector_state *connector);
 /* core_place adds placement records. */
 void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uint64_t *wake_ms);

@@ -5,6 +5,7 @@
  * when the newest one in the snapshot is not what it should be, and not again while it may still be
  * on its way.
  */
+#include "coordinator/config_workers.h"
 #include "coordinator/core_private.h"
 #include "worker/base/mem.h"
 
@@ -296,8 +297,47 @@ static void clean_orphans(struct core *core, struct lead *lead,
     }
 }
 
+static bool is_member(const struct core *core, const char *worker_id)
+{
+    for (size_t i = 0; i < core->n_members; i++) {
+        if (strcmp(core->members[i].worker_id, worker_id) == 0) {
+            return true;
+        }
+    }
+    return core_is_me(core, worker_id);
+}
+
+/* Removes the notes of workers that are no more. */
+static void clean_notes(struct core *core, uint64_t now_ms, struct decisions *out)
+{
+    const struct worker_notes *notes = core->snapshot->notes;
+    bool known = core->n_members > 0 && !core->members_stale && !core->draining;
+    if (!notes || !known) {
+        return;
+    }
+    bool again = notes != core->notes_sent || now_ms >= core->notes_sent_ms + CORE_RESEND_MS;
+    bool any = false;
+    for (size_t i = 0; i < notes->n_items; i++) {
+        if (is_member(core, notes->items[i]->worker_id)) {
+            continue;
+        }
+        any = true;
+        if (again) {
+            record_worker(&out->statuses, notes->items[i]->worker_id, NULL);
+        }
+    }
+    if (any && again) {
+        core->notes_sent = notes;
+        core->notes_sent_ms = now_ms;
+    }
+    if (any) {
+        core_wake(&out->wake_ms, core->notes_sent_ms + CORE_RESEND_MS);
+    }
+}
+
 void core_lead_statuses(struct core *core, uint64_t now_ms, struct decisions *out)
 {
+    clean_notes(core, now_ms, out);
     for (size_t i = 0; i < core->n_leads; i++) {
         const struct connector_state *connector = core->snapshot->connectors[i];
         struct lead *lead = &core->leads[i];

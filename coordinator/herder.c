@@ -116,15 +116,14 @@ static void note_rivals(struct herder *herder)
 
 static void on_members(struct herder *herder, struct herder_op *op)
 {
+    membership_keep_verdicts(&herder->membership, &op->membership);
     membership_fini(&herder->membership);
     herder->membership = op->membership;
     membership_init(&op->membership);
     note_rivals(herder);
     herder->members_known = true;
-    size_t n_members = 0;
-    struct core_member *members = membership_core(&herder->membership, &n_members);
-    core_set_members(herder->core, members, n_members);
-    membership_core_free(members, n_members);
+    herder->self.judge_again = true;
+    herder_tell_members(herder);
     raise_generation(herder);
     log_info(NULL, "GROUP-MEMBERS", "members=%zu generation=%lld", herder->membership.n_members,
              (long long)herder->generation);
@@ -161,8 +160,7 @@ static void on_task(struct herder *herder, const struct herder_op *op)
     }
 }
 
-/* Records that need no leader, by the writer that never blocks. */
-static void write_plain(struct herder *herder, const struct out_records *records)
+void herder_write_plain(struct herder *herder, const struct out_records *records)
 {
     for (size_t i = 0; i < records->n_items; i++) {
         struct writer_record record = {
@@ -207,6 +205,9 @@ static void handle(struct herder *herder, struct herder_op *op)
     case HERDER_OP_MEMBERS:
         on_members(herder, op);
         break;
+    case HERDER_OP_WATCH:
+        herder_on_watch(herder, op->text, op->refused);
+        break;
     case HERDER_OP_TASK:
         on_task(herder, op);
         break;
@@ -217,7 +218,7 @@ static void handle(struct herder *herder, struct herder_op *op)
         herder_lead_change(herder, op);
         return;
     case HERDER_OP_WRITE:
-        write_plain(herder, &op->records);
+        herder_write_plain(herder, &op->records);
         break;
     case HERDER_OP_DRAIN:
         on_drain(herder, op);
@@ -318,7 +319,7 @@ static void reconcile(struct herder *herder, uint64_t now_ms)
     for (size_t i = 0; i < decisions.n_actions; i++) {
         act(herder, &decisions.actions[i], now_ms);
     }
-    write_plain(herder, &decisions.statuses);
+    herder_write_plain(herder, &decisions.statuses);
     herder->wake_ms = decisions.wake_ms;
     decisions_fini(&decisions);
 }
@@ -403,14 +404,15 @@ void herder_tell_leader(struct herder *herder)
                strcmp(record->instance, settings->instance) != 0) {
         const struct membership *members = &herder->membership;
         const struct member *writer = membership_find(members, record->instance);
-        if (writer || !herder->members_known) {
+        if ((writer && !writer->dead) || !herder->members_known) {
             (void)snprintf(leader.url, sizeof(leader.url), "%s", record->url);
             leader.confirmed =
-                writer && writer == membership_holder(members, settings->n_slots - 1);
+                writer && writer == membership_holder(members, herder_lead_slot(herder));
         }
     }
     if (memcmp(&leader, &herder->told, sizeof(leader)) != 0) {
         herder->told = leader;
+        herder->roster_stale = true;
         view_set_leader(herder->options.view, &leader);
     }
 }
@@ -440,10 +442,13 @@ static void work(struct herder *herder)
 {
     uint64_t now = clock_mono_ms();
     take_snapshot(herder);
+    herder_judge(herder);
     reconcile(herder, now);
     herder_files_step(herder, now);
     herder_lead_step(herder, now);
     herder_tell_leader(herder);
+    herder_note_step(herder, now);
+    herder_roster_step(herder);
     check_rival(herder, now);
     tell_phase(herder);
     release_waiters(herder);
@@ -453,8 +458,8 @@ static void *herder_main(void *arg)
 {
     struct herder *herder = arg;
     while (!herder->stopping) {
-        uint64_t wake =
-            least(least(herder->wake_ms, herder->lead.wake_ms), herder->rival_deadline_ms);
+        uint64_t wake = least(least(herder->wake_ms, herder->lead.wake_ms),
+                              least(herder->rival_deadline_ms, herder->self.wake_ms));
         wake = least(wake, herder->files.wake_ms);
         struct list *node = queue_pop(&herder->ops, wake);
         while (node) {
@@ -505,11 +510,13 @@ struct herder *herder_start(const struct herder_options *options)
     struct error error;
     ASSERT(providers_new(&options->settings->props, &herder->providers, &error) == ERR_OK);
     make_core(herder);
+    herder->moves = moves_new(options->settings->n_slots);
     struct offset_port offsets;
     herder_offset_port(herder, &offsets);
     herder->runner = runner_new(&options->settings->props, &offsets, herder_on_task_event, herder);
     herder_lead_init(herder);
     herder_files_init(herder);
+    herder_note_init(herder);
     thread_start(&herder->thread, "herder", herder_main, herder);
     return herder;
 }
@@ -553,6 +560,7 @@ void herder_stop(struct herder *herder)
     if (!herder || !herder->thread.running) {
         return;
     }
+    herder_note_stop(herder);
     /* A write that is under way still gets its answer. */
     leader_writer_stop(herder->writer);
     herder_files_stop(herder);
@@ -576,6 +584,8 @@ void herder_free(struct herder *herder)
     providers_free(herder->providers);
     snapshot_unref(herder->snapshot);
     membership_fini(&herder->membership);
+    moves_free(herder->moves);
+    herder_note_fini(herder);
     herder_op_free(herder->revocation);
     free(herder->claimed);
     queue_fini(&herder->ops);

@@ -92,7 +92,7 @@ static void open_writer(struct herder *herder)
     struct out_records records;
     out_records_init(&records);
     record_leader(&records, settings->worker_id, settings->url, settings->instance);
-    set_state(herder, LEAD_OPENING, "holds the last slot");
+    set_state(herder, LEAD_OPENING, "holds the leader's slot");
     herder->lead.writing = true;
     leader_writer_submit(herder->writer, LEADER_JOB_OPEN, herder->lead.epoch, &records);
     out_records_fini(&records);
@@ -100,7 +100,7 @@ static void open_writer(struct herder *herder)
 
 static void give_up(struct herder *herder)
 {
-    set_state(herder, LEAD_NONE, herder->draining ? "this worker stops" : "lost the last slot");
+    set_state(herder, LEAD_NONE, herder->draining ? "this worker stops" : "lost the leader's slot");
     herder->lead.epoch++;
     leader_writer_submit(herder->writer, LEADER_JOB_CLOSE, herder->lead.epoch, NULL);
     herder_tell_leader(herder);
@@ -130,7 +130,7 @@ static void opened(struct herder *herder, const struct leader_result *result, ui
 {
     const struct settings *settings = herder->options.settings;
     if (result->err == ERR_OK) {
-        set_state(herder, LEAD_ACTIVE, "holds the last slot and has fenced older leaders");
+        set_state(herder, LEAD_ACTIVE, "holds the leader's slot and has fenced older leaders");
         return;
     }
     if (result->err == ERR_UNAUTHORIZED || result->err == ERR_INVALID) {
@@ -315,11 +315,24 @@ static void next_batch(struct herder *herder, uint64_t now_ms)
     }
 }
 
+int herder_lead_slot(const struct herder *herder)
+{
+    int slot = herder->options.settings->n_slots - 1;
+    while (slot > 0 && !herder->claimed[slot]) {
+        const struct member *holder = membership_holder(&herder->membership, slot);
+        if (!holder || !holder->dead) {
+            break;
+        }
+        slot--;
+    }
+    return slot;
+}
+
 void herder_lead_step(struct herder *herder, uint64_t now_ms)
 {
     struct lead *lead = &herder->lead;
-    int last = herder->options.settings->n_slots - 1;
-    bool entitled = herder->claimed[last] && herder->snapshot->caught_up && !herder->draining;
+    bool entitled = herder->claimed[herder_lead_slot(herder)] && herder->snapshot->caught_up &&
+                    !herder->draining;
     lead->wake_ms = UINT64_MAX;
     if (!entitled) {
         if (lead->state != LEAD_NONE) {

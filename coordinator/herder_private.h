@@ -12,8 +12,11 @@
 #include "coordinator/core.h"
 #include "coordinator/file_reader.h"
 #include "coordinator/herder.h"
+#include "coordinator/herder_lead.h"
+#include "coordinator/herder_note.h"
 #include "coordinator/leader_writer.h"
 #include "coordinator/membership.h"
+#include "coordinator/moves.h"
 #include "worker/base/list.h"
 #include "worker/base/lock.h"
 #include "worker/base/queue.h"
@@ -28,6 +31,7 @@ enum herder_op_kind {
     HERDER_OP_REVOKED,  /* group -> herder: slots are to be given up; the group waits */
     HERDER_OP_LOST,     /* group -> herder: slots are gone */
     HERDER_OP_MEMBERS,  /* group -> herder: who is in the group */
+    HERDER_OP_WATCH,    /* watch -> herder: a REST port refuses connections, or takes them again */
     HERDER_OP_TASK,     /* task -> herder: an event of a task or retirement */
     HERDER_OP_WRITTEN,  /* leader writer -> herder: a job is done */
     HERDER_OP_CHANGE,   /* any -> herder: a client's change */
@@ -61,30 +65,11 @@ struct herder_op {
     struct membership membership; /* MEMBERS */
     struct task_event event;      /* TASK; trace is owned */
     struct leader_result result;  /* WRITTEN; text is owned */
+    bool refused;                 /* WATCH; text is the instance */
     char *text;                   /* owns event.trace or result.text */
     struct change *change;        /* CHANGE */
     struct out_records records;   /* WRITE */
     uint64_t deadline_ms;         /* DRAIN */
-};
-
-enum lead_state {
-    LEAD_NONE,    /* not the holder of the last slot, or not ready */
-    LEAD_OPENING, /* the writer fences older leaders and writes our record */
-    LEAD_PAUSED,  /* that failed; tried again at retry_ms */
-    LEAD_ACTIVE,  /* we lead */
-};
-
-struct lead {
-    enum lead_state state;
-    uint64_t epoch;    /* grows with each loss, to tell old results */
-    uint64_t retry_ms; /* LEAD_PAUSED */
-    uint64_t batch_ms; /* no duty is written before this time */
-    uint64_t wake_ms;  /* look again at this time */
-    bool writing;      /* a job is with the writer */
-    unsigned n_changes_in_row;
-    struct herder_op *current; /* the change that is being written, NULL if none */
-    bool current_created;
-    struct list changes; /* of struct herder_op: waiting, in order of arrival */
 };
 
 enum files_state {
@@ -151,7 +136,12 @@ struct herder {
     struct lead lead;
     struct files files;
     struct view_leader told; /* what the view was told last */
-    uint64_t wake_ms;        /* of the core */
+    struct self self;
+    struct moves *moves;
+    const struct snapshot *looked_at; /* by herder_roster_step; only compared */
+    bool members_changed;             /* since then */
+    bool roster_stale;                /* what REST shows is older than what is known */
+    uint64_t wake_ms;                 /* of the core */
     bool stopping;
 };
 
@@ -183,14 +173,9 @@ void herder_files_written(struct herder *herder, bool written);
 bool herder_files_refuse(struct herder *herder, const struct cluster_request *request,
                          struct error *reterr);
 
-/* Leading (herder_lead.c). herder_lead_init prepares, herder_lead_fini answers what waits. */
-void herder_lead_init(struct herder *herder);
-void herder_lead_fini(struct herder *herder);
-/* herder_lead_step takes up or gives up the lead as the slots say, and submits the next write. */
-void herder_lead_step(struct herder *herder, uint64_t now_ms);
-/* herder_lead_written takes a job's outcome; herder_lead_change a client's change, which it owns
- * from then on. */
-void herder_lead_written(struct herder *herder, const struct leader_result *result);
-void herder_lead_change(struct herder *herder, struct herder_op *op);
-/* herder_on_written is the writer's callback. Thread: the writer's. */
-void herder_on_written(void *arg, const struct leader_result *result);
+/* herder_roster_step notes which tasks have moved and shows REST who is in the cluster
+ * (herder_roster.c). */
+void herder_roster_step(struct herder *herder);
+
+/* herder_write_plain has records written that need no leader, by the writer that never blocks. */
+void herder_write_plain(struct herder *herder, const struct out_records *records);

@@ -78,6 +78,25 @@ void membership_set(struct membership *membership, const struct group_member *me
     }
 }
 
+void membership_copy(const struct membership *from, struct membership *ret_membership)
+{
+    membership_init(ret_membership);
+    ret_membership->members = xcalloc(from->n_members + 1, sizeof(*ret_membership->members));
+    ret_membership->n_members = from->n_members;
+    for (size_t i = 0; i < from->n_members; i++) {
+        const struct member *member = &from->members[i];
+        ret_membership->members[i] = (struct member){
+            .worker_id = xstrdup(member->worker_id),
+            .url = xstrdup(member->url),
+            .instance = xstrdup(member->instance),
+            .slots = slots_copy(member->slots, member->n_slots),
+            .n_slots = member->n_slots,
+            .dead = member->dead,
+            .leaving = member->leaving,
+        };
+    }
+}
+
 const struct member *membership_holder(const struct membership *membership, int slot)
 {
     int32_t wanted = slot;
@@ -98,6 +117,16 @@ const struct member *membership_find(const struct membership *membership, const 
         }
     }
     return NULL;
+}
+
+void membership_keep_verdicts(const struct membership *old, struct membership *now)
+{
+    for (size_t i = 0; i < now->n_members; i++) {
+        struct member *member = &now->members[i];
+        const struct member *before = membership_find(old, member->instance);
+        member->dead = before && before->dead;
+        member->leaving = before && before->leaving;
+    }
 }
 
 /* Orders instances by their start, then by their random part. */
@@ -124,7 +153,7 @@ bool membership_elder(const struct membership *membership, const char *worker_id
 static struct core_member *core_find(struct core_member *members, size_t n, const char *worker_id)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(members[i].worker_id, worker_id) == 0) {
+        if (!members[i].dead && strcmp(members[i].worker_id, worker_id) == 0) {
             return &members[i];
         }
     }
@@ -153,10 +182,11 @@ struct core_member *membership_core(const struct membership *membership, size_t 
     size_t n = 0;
     for (size_t i = 0; i < membership->n_members; i++) {
         const struct member *from = &membership->members[i];
-        struct core_member *to = core_find(members, n, from->worker_id);
+        struct core_member *to = from->dead ? NULL : core_find(members, n, from->worker_id);
         if (!to) {
             to = &members[n++];
             to->worker_id = xstrdup(from->worker_id);
+            to->dead = from->dead;
         }
         core_member_add(to, from);
     }

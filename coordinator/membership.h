@@ -23,6 +23,8 @@ struct member {
     char *instance; /* "" if the member gave none */
     int32_t *slots; /* rising */
     size_t n_slots;
+    bool dead;    /* its process is gone, see suspicion.h */
+    bool leaving; /* it hands its tasks over and stops */
 };
 
 struct membership {
@@ -35,6 +37,10 @@ void membership_fini(struct membership *membership);
 /* membership_set replaces the content by what the group reports. */
 void membership_set(struct membership *membership, const struct group_member *members,
                     size_t n_members);
+/* membership_copy copies from into ret_membership, which need not be initialised. */
+void membership_copy(const struct membership *from, struct membership *ret_membership);
+/* membership_keep_verdicts sets dead and leaving of members that were in old as they were there. */
+void membership_keep_verdicts(const struct membership *old, struct membership *now);
 /* membership_holder returns the member that holds slot, NULL if nobody does. Borrowed. */
 const struct member *membership_holder(const struct membership *membership, int slot);
 /* membership_find returns the member of an instance, NULL if it is not in the group. Borrowed. */
@@ -43,8 +49,8 @@ const struct member *membership_find(const struct membership *membership, const 
 bool membership_elder(const struct membership *membership, const char *worker_id,
                       const char *instance);
 /* membership_core returns an owned array with one entry for each worker id, whatever the number of
- * its lives: a worker that was killed and started again keeps the slots of its dead life. Release
- * it with membership_core_free. */
+ * its lives: a worker that was killed and started again keeps the slots of its old life, until that
+ * one is known to be dead: then it is an entry of its own. Release it with membership_core_free. */
 struct core_member *membership_core(const struct membership *membership, size_t *ret_n);
 void membership_core_free(struct core_member *members, size_t n_members);
 

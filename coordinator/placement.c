@@ -2,8 +2,6 @@
 /* Which slot each task sits in. See placement.h. */
 #include "coordinator/placement.h"
 
-#include <limits.h>
-
 #include "worker/base/mem.h"
 
 /* What a placement looks like from the workers' side. */
@@ -12,7 +10,8 @@ struct tally {
     int n_slots;
     int n_workers;
     int n_groups;
-    int *load;      /* tasks per worker */
+    int64_t *load;  /* weight per worker */
+    int margin;     /* differences up to this are noise */
     bool *has_slot; /* per worker */
     int *in_slot;   /* tasks per slot */
     int *in_group;  /* tasks per group and worker */
@@ -20,7 +19,12 @@ struct tally {
 
 static int owner_of(const struct tally *tally, int slot)
 {
-    return slot >= 0 && slot < tally->n_slots ? tally->slot_owner[slot] : -1;
+    return slot >= 0 && slot < tally->n_slots ? tally->slot_owner[slot] : PLACEMENT_NOBODY;
+}
+
+static int weight_of(const struct placement_task *task)
+{
+    return task->weight > 0 ? task->weight : PLACEMENT_UNIT;
 }
 
 static int *group_cell(const struct tally *tally, int group, int worker)
@@ -36,7 +40,7 @@ static void tally_add(struct tally *tally, const struct placement_task *task, in
         tally->in_slot[task->slot] += change;
     }
     if (owner >= 0) {
-        tally->load[owner] += change;
+        tally->load[owner] += (int64_t)change * weight_of(task);
         *group_cell(tally, task->group, owner) += change;
     }
 }
@@ -46,9 +50,12 @@ static void tally_init(struct tally *tally, const struct placement_task *tasks, 
     for (size_t i = 0; i < n_tasks; i++) {
         ASSERT(tasks[i].group >= 0);
         tally->n_groups = tasks[i].group >= tally->n_groups ? tasks[i].group + 1 : tally->n_groups;
+        if (weight_of(&tasks[i]) != PLACEMENT_UNIT) {
+            tally->margin = PLACEMENT_UNIT / 2;
+        }
     }
     size_t n_workers = (size_t)tally->n_workers;
-    tally->load = xcalloc(n_workers + 1, sizeof(int));
+    tally->load = xcalloc(n_workers + 1, sizeof(*tally->load));
     tally->has_slot = xcalloc(n_workers + 1, sizeof(bool));
     tally->in_slot = xcalloc((size_t)tally->n_slots + 1, sizeof(int));
     tally->in_group = xcalloc((size_t)tally->n_groups * n_workers + 1, sizeof(int));
@@ -79,7 +86,7 @@ static int pick_worker(const struct tally *tally, int group)
         if (!tally->has_slot[worker]) {
             continue;
         }
-        int gain = best < 0 ? 1 : tally->load[best] - tally->load[worker];
+        int64_t gain = best < 0 ? 1 : tally->load[best] - tally->load[worker];
         if (gain == 0) {
             gain = *group_cell(tally, group, best) - *group_cell(tally, group, worker);
         }
@@ -136,7 +143,8 @@ size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *s
     size_t n_given = 0;
     for (size_t i = 0; i < n_tasks; i++) {
         int worker = -1;
-        if (tasks[i].slot < 0 || tasks[i].slot >= n_slots) {
+        if (tasks[i].slot < 0 || tasks[i].slot >= n_slots ||
+            slot_owner[tasks[i].slot] == PLACEMENT_DEAD) {
             worker = pick_worker(&tally, tasks[i].group);
         }
         if (worker >= 0) {
@@ -159,25 +167,52 @@ static int least_loaded(const struct tally *tally)
     return best;
 }
 
-/* The task whose move to `to` is worth most: from the most loaded worker, and of those the one
- * whose group is crowded there and not here. NULL when no move lessens the skew. */
+/* What a task's move to `to` is worth. */
+struct gain {
+    int64_t load;   /* of the worker that it is taken from */
+    int64_t relief; /* how far the two come closer */
+    int spread;     /* how much more its group is crowded there */
+};
+
+static bool better_gain(const struct gain *a, const struct gain *b)
+{
+    if (a->load != b->load) {
+        return a->load > b->load;
+    }
+    return a->relief != b->relief ? a->relief > b->relief : a->spread > b->spread;
+}
+
+/* False when the move would not lessen the difference of the two workers. */
+static bool gain_of(const struct tally *tally, const struct placement_task *task, int to,
+                    struct gain *ret_gain)
+{
+    int owner = owner_of(tally, task->slot);
+    int weight = weight_of(task);
+    if (owner < 0 || tally->load[owner] - tally->load[to] <= weight + tally->margin) {
+        return false;
+    }
+    int64_t rest = tally->load[owner] - tally->load[to] - weight;
+    *ret_gain = (struct gain){
+        .load = tally->load[owner],
+        .relief = rest < weight ? rest : weight,
+        .spread = *group_cell(tally, task->group, owner) - *group_cell(tally, task->group, to),
+    };
+    return true;
+}
+
+/* The task whose move to `to` is worth most: from the most loaded worker, of those the one that
+ * evens the two most, and of those the one whose group is crowded there and not here. NULL when no
+ * move helps. */
 static struct placement_task *pick_move(const struct tally *tally, struct placement_task *tasks,
                                         size_t n_tasks, int to)
 {
     struct placement_task *best = NULL;
-    int best_load = tally->load[to] + 1;
-    int best_gain = INT_MIN;
+    struct gain best_gain = { 0, 0, 0 };
     for (size_t i = 0; i < n_tasks; i++) {
-        int owner = owner_of(tally, tasks[i].slot);
-        if (owner < 0 || tasks[i].fixed || tally->load[owner] < best_load ||
-            tally->load[owner] < tally->load[to] + 2) {
-            continue;
-        }
-        int gain =
-            *group_cell(tally, tasks[i].group, owner) - *group_cell(tally, tasks[i].group, to);
-        if (tally->load[owner] > best_load || gain > best_gain) {
+        struct gain gain;
+        if (!tasks[i].fixed && gain_of(tally, &tasks[i], to, &gain) &&
+            (!best || better_gain(&gain, &best_gain))) {
             best = &tasks[i];
-            best_load = tally->load[owner];
             best_gain = gain;
         }
     }
@@ -190,8 +225,8 @@ size_t placement_balance(struct placement_task *tasks, size_t n_tasks, const int
     struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
     tally_init(&tally, tasks, n_tasks);
     size_t n_moved = 0;
-    /* Each step takes a task from a worker that has at least two more than the least loaded one:
-     * every plan that ends with a skew of one or less must do as much. */
+    /* With equal weights each step takes a task from a worker that has at least two more than the
+     * least loaded one: every plan that ends with a skew of one or less must do as much. */
     for (;;) {
         int to = least_loaded(&tally);
         struct placement_task *task = to < 0 ? NULL : pick_move(&tally, tasks, n_tasks, to);
@@ -205,19 +240,17 @@ size_t placement_balance(struct placement_task *tasks, size_t n_tasks, const int
     return n_moved;
 }
 
-size_t placement_skew(const struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
+bool placement_uneven(const struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
                       int n_slots, int n_workers)
 {
     struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
     tally_init(&tally, tasks, n_tasks);
-    int low = INT_MAX;
-    int high = 0;
-    for (int worker = 0; worker < n_workers; worker++) {
-        if (tally.has_slot[worker]) {
-            low = tally.load[worker] < low ? tally.load[worker] : low;
-            high = tally.load[worker] > high ? tally.load[worker] : high;
-        }
+    int to = least_loaded(&tally);
+    bool uneven = false;
+    for (size_t i = 0; to >= 0 && !uneven && i < n_tasks; i++) {
+        struct gain gain;
+        uneven = gain_of(&tally, &tasks[i], to, &gain);
     }
     tally_fini(&tally);
-    return low < high ? (size_t)(high - low) : 0;
+    return uneven;
 }

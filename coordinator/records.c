@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 
+#include "coordinator/config_entry.h"
 #include "coordinator/config_files.h"
 #include "coordinator/config_topics.h"
+#include "coordinator/config_workers.h"
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
 
@@ -128,13 +130,17 @@ void record_stop(struct out_records *out, const struct connector_state *connecto
     put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", connector->name), print_object(object));
 }
 
-void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots)
+void record_placement(struct out_records *out, const char *name, const struct seat *seats,
+                      size_t n_seats)
 {
     cJSON *object = new_object();
     cJSON *list = cJSON_AddArrayToObject(object, "slots");
-    ASSERT(list != NULL);
-    for (size_t i = 0; i < n_slots; i++) {
-        (void)cJSON_AddItemToArray(list, cJSON_CreateNumber(slots[i]));
+    cJSON *whys = cJSON_AddArrayToObject(object, "why");
+    ASSERT(list != NULL && whys != NULL);
+    for (size_t i = 0; i < n_seats; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateNumber(seats[i].slot));
+        (void)cJSON_AddItemToArray(whys,
+                                   cJSON_CreateStringReference(move_reason_name(seats[i].why)));
     }
     put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), print_object(object));
 }
@@ -277,4 +283,45 @@ void record_offset(struct out_records *out, const char *name, const char *partit
     ASSERT(item != NULL);
     (void)cJSON_AddItemToArray(array, item);
     put(out, LOG_TOPIC_OFFSET, print_object(array), offset ? xstrdup(offset) : NULL);
+}
+
+static void add_rates(cJSON *object, const struct worker_note *note)
+{
+    cJSON *rates = note->n_rates ? cJSON_AddObjectToObject(object, "rates") : NULL;
+    cJSON *of = NULL;
+    const char *connector = NULL;
+    for (size_t i = 0; i < note->n_rates; i++) {
+        const struct task_rate *rate = &note->rates[i];
+        if (!connector || strcmp(connector, rate->connector) != 0) {
+            connector = rate->connector;
+            of = cJSON_AddObjectToObject(rates, connector);
+            ASSERT(of != NULL);
+        }
+        char key[16];
+        (void)snprintf(key, sizeof(key), "%d", rate->task);
+        add_integer(of, key, rate->rate);
+    }
+}
+
+void record_worker(struct out_records *out, const char *worker_id, const struct worker_note *note)
+{
+    char *key = xasprintf("worker-%s", worker_id);
+    if (!note) {
+        put(out, LOG_TOPIC_STATUS, key, NULL);
+        return;
+    }
+    cJSON *object = new_object();
+    add_text(object, "instance", note->instance);
+    cJSON *refused = note->n_refused ? cJSON_AddArrayToObject(object, "refused") : NULL;
+    for (size_t i = 0; i < note->n_refused; i++) {
+        (void)cJSON_AddItemToArray(refused, cJSON_CreateString(note->refused[i]));
+    }
+    if (note->objects) {
+        (void)cJSON_AddTrueToObject(object, "objects");
+    }
+    if (note->leaving) {
+        (void)cJSON_AddTrueToObject(object, "leaving");
+    }
+    add_rates(object, note);
+    put(out, LOG_TOPIC_STATUS, key, print_object(object));
 }

@@ -37,7 +37,13 @@ void record_tasks(struct out_records *out, const char *name, const struct kvs *c
 /* record_stop adds the commit of no tasks. It keeps one config of the set that was ("last-task",
  * which Connect ignores), so that the next set is made with knowledge of it. */
 void record_stop(struct out_records *out, const struct connector_state *connector);
-void record_placement(struct out_records *out, const char *name, const int *slots, size_t n_slots);
+/* record_placement adds the slot of each task and why it sits there. */
+struct seat;
+void record_placement(struct out_records *out, const char *name, const struct seat *seats,
+                      size_t n_seats);
+/* record_worker adds what a worker says; note NULL: nothing (any more). */
+struct worker_note;
+void record_worker(struct out_records *out, const char *worker_id, const struct worker_note *note);
 void record_restart(struct out_records *out, const char *name, bool include_tasks,
                     bool only_failed);
 void record_restart_task(struct out_records *out, const char *name, int task);

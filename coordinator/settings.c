@@ -29,6 +29,7 @@ enum err settings_init(struct settings *settings, const struct kvs *props, const
     settings->rebalance_timeout_ms = (int)worker_config_int(props, "rebalance.timeout.ms");
     settings->graceful_ms = (uint64_t)worker_config_int(props, "task.shutdown.graceful.timeout.ms");
     settings->settle_ms = (uint64_t)worker_config_int(props, "rebalance.settle.ms");
+    settings->fast_failover = worker_config_bool(props, "failover.fast.enable");
     settings->track_topics = worker_config_bool(props, "topic.tracking.enable");
     if (strlen(settings->identity) > MEMBERSHIP_MAX_IDENTITY) {
         return error_set(reterr, ERR_INVALID,

@@ -31,6 +31,7 @@ struct settings {
     uint64_t graceful_ms; /* task.shutdown.graceful.timeout.ms */
     uint64_t settle_ms;   /* rebalance.settle.ms */
     bool track_topics;    /* topic.tracking.enable */
+    bool fast_failover;   /* failover.fast.enable */
     int n_slots;          /* partitions of the claims topic; 0 until it is known */
 };
 

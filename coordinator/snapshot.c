@@ -59,6 +59,7 @@ void snapshot_unref(struct snapshot *snapshot)
     leader_record_fini(&snapshot->leader);
     cluster_levels_unref(snapshot->levels);
     files_notices_unref(snapshot->notices);
+    worker_notes_unref(snapshot->notes);
     free(snapshot);
 }
 

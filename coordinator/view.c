@@ -18,6 +18,7 @@ struct view {
     int64_t since_ms;
     char kafka_id[128];
     struct view_leader leader;
+    struct roster *roster;
     bool closed;
 };
 
@@ -37,6 +38,7 @@ void view_free(struct view *view)
     if (!view) {
         return;
     }
+    roster_unref(view->roster);
     cond_fini(&view->changed);
     lock_fini(&view->lock);
     free(view);
@@ -97,6 +99,23 @@ void view_set_leader(struct view *view, const struct view_leader *leader)
     cond_broadcast(&view->changed);
     lock_drop(&view->lock);
     metric_set(metrics_worker(), METRIC_WORKER_LEADER, 0, leader->self ? 1.0 : 0.0);
+}
+
+void view_set_roster(struct view *view, struct roster *roster)
+{
+    lock_take(&view->lock);
+    struct roster *old = view->roster;
+    view->roster = roster;
+    lock_drop(&view->lock);
+    roster_unref(old);
+}
+
+struct roster *view_roster(struct view *view)
+{
+    lock_take(&view->lock);
+    struct roster *roster = view->roster ? roster_ref(view->roster) : NULL;
+    lock_drop(&view->lock);
+    return roster;
 }
 
 bool view_leads(struct view *view)

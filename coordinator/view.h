@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "coordinator/cluster.h"
+#include "coordinator/roster.h"
 
 struct view;
 
@@ -38,6 +39,10 @@ void view_kafka_id(struct view *view, char *id, size_t size);
 
 /* view_set_leader replaces what is known of the leader and wakes those who wait for one. */
 void view_set_leader(struct view *view, const struct view_leader *leader);
+/* view_set_roster takes the newest roster; view_roster returns a reference to it, NULL while there
+ * is none. */
+void view_set_roster(struct view *view, struct roster *roster);
+struct roster *view_roster(struct view *view);
 /* view_leads tells whether this worker leads. */
 bool view_leads(struct view *view);
 /* view_wait_leader: see cluster_wait_leader. A leader that is not confirmed is taken after a short

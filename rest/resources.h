@@ -17,4 +17,5 @@ extern const struct route_table internal_routes;  /* internal.c: Connect's own, 
 extern const struct route_table file_routes;      /* connector_files.c: /connector-files */
 extern const struct route_table plugin_routes;    /* plugins.c: /connector-plugins */
 extern const struct route_table metrics_routes;   /* metrics.c: /metrics */
+extern const struct route_table cluster_routes;   /* cluster.c: /cluster */
 extern const struct route_table openapi_routes;   /* openapi.c: /openapi.json */

@@ -25,6 +25,7 @@ struct object {
 
 #define RUN_STATES     "UNASSIGNED|RUNNING|PAUSED|STOPPED|FAILED|RESTARTING"
 #define CONNECTOR_TYPE "source|sink|unknown"
+#define REASONS        "placed|balance|failover|joined|left"
 #define LEVELS         "OFF|FATAL|ERROR|WARN|INFO|DEBUG|TRACE|ALL"
 
 static const struct object objects[] = {
@@ -149,6 +150,46 @@ static const struct object objects[] = {
       "Level of a logger.",
       { { "level", LEVELS, NULL },
         { "last_modified", "integer?", "Milliseconds since 1970; null: never." } } },
+    { "ClusterWorker",
+      "A worker of the cluster.",
+      { { "worker_id", "string", "host:port as advertised." },
+        { "url", "string", "Its REST interface." },
+        { "instance", "string", "Which process; a new one after each start." },
+        { "state", "UP|LEAVING|DEAD", "DEAD: its process is gone, its session not over yet." },
+        { "leader", "boolean", NULL },
+        { "slots", "[integer]", "Partitions of the claims topic that it holds." },
+        { "tasks", "integer", "How many sit in its slots." },
+        { "load", "number", "The same, a task of the average rate counting 1." },
+        { "rate", "integer", "Messages per second of its tasks, as last reported." } } },
+    { "ClusterTask",
+      "Where a task sits.",
+      { { "id", "integer", NULL },
+        { "slot", "integer?", "Null: nowhere yet." },
+        { "worker_id", "string?", "Who holds that slot; null: nobody is known to." },
+        { "reason", REASONS "?", "Why it was put into that slot." },
+        { "rate", "integer?", "Messages per second, as last reported; null: not known." } } },
+    { "ClusterConnector",
+      "Where the tasks of a connector sit.",
+      { { "connector", "string", NULL }, { "tasks", "[ClusterTask]", NULL } } },
+    { "ClusterMove",
+      "A task that has changed its worker.",
+      { { "time", "integer", "Milliseconds since 1970." },
+        { "connector", "string", NULL },
+        { "task", "integer", NULL },
+        { "from", "string?", "Worker; null: it sat nowhere." },
+        { "to", "string", "Worker." },
+        { "slot", "integer", "That it sits in since." },
+        { "reason", REASONS, NULL } } },
+    { "ClusterInfo",
+      "The cluster as one worker sees it.",
+      { { "group_id", "string", NULL },
+        { "worker_id", "string", "The worker that answers." },
+        { "leader", "string?", "Worker that leads; null: nobody is known to." },
+        { "generation", "integer", "Grows with each change of the group." },
+        { "slots", "integer", "How many there are." },
+        { "workers", "[ClusterWorker]", NULL },
+        { "placement", "[ClusterConnector]", "Of connectors that are not stopped." },
+        { "moves", "[ClusterMove]", "The newest first, since this worker started." } } },
     { "SetLoggerLevelRequest",
       "The level that a logger is to have.",
       { { "level", "string", "In any case: OFF, FATAL, ERROR, WARN, INFO, DEBUG, TRACE, ALL." } } },
@@ -204,7 +245,7 @@ static cJSON *reference(const char *name)
 
 static cJSON *word(const char *name)
 {
-    static const char *const plain[] = { "string", "integer", "boolean" };
+    static const char *const plain[] = { "string", "integer", "number", "boolean" };
     for (size_t i = 0; i < N_ELEMENTS(plain); i++) {
         if (strcmp(plain[i], name) == 0) {
             return typed(name);

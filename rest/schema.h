@@ -3,7 +3,7 @@
  * The types of the REST interface's bodies, as rows, for the OpenAPI document. Pure. Thread: any.
  *
  * A type is written
- *   string integer boolean any    as in JSON; scalar: a string, number or boolean
+ *   string integer number boolean any  as in JSON; scalar: a string, number or boolean
  *   text label                    a string, a scalar without control characters
  *   A|B|C                         one of these strings
  *   [T]  {T}                      a list of T, an object with values T

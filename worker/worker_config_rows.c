@@ -357,6 +357,13 @@ static const struct config_def rows[] = {
     MILLISECONDS("rebalance.settle.ms", "3000", 0, 600000,
                  "How long loads of workers may differ by more than one task before tasks are "
                  "moved."),
+    { .name = "failover.fast.enable",
+      .type = CONFIG_BOOLEAN,
+      .default_value = "true",
+      .order = -1,
+      .importance = CONFIG_LOW,
+      .doc = "Whether workers watch each other's REST ports: the tasks of a worker whose port was "
+             "lost and refuses connections are moved at once, not after session.timeout.ms." },
     TEXT("group.instance.id", NULL,
          "Static member name (KIP-345): a worker that restarts with it within "
          "session.timeout.ms keeps its slots."),

@@ -3,6 +3,7 @@
 #include "fake_cluster.h"
 
 #include "coordinator/changes.h"
+#include "coordinator/roster.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/macros.h"
@@ -254,6 +255,31 @@ void cluster_kafka_id(struct cluster *cluster UNUSED, char *id, size_t size)
 const char *cluster_worker_id(const struct cluster *cluster)
 {
     return cluster->worker_id;
+}
+
+/* This worker alone, with all slots, and one move. */
+struct roster *cluster_roster(struct cluster *cluster)
+{
+    CLEANUP(free_charp) char *identity = membership_identity(cluster->url, "1-a");
+    int32_t slots[] = { 0, 1, 2, 3 };
+    struct group_member member = { .slots = slots, .n_slots = N_ELEMENTS(slots) };
+    (void)snprintf(member.client_id, sizeof(member.client_id), "%s", identity);
+    struct roster *roster = xcalloc(1, sizeof(*roster));
+    ref_init(&roster->ref);
+    roster->group_id = xstrdup("fake-group");
+    roster->n_slots = N_ELEMENTS(slots);
+    roster->known = cluster->leads || cluster->leader_url;
+    roster->generation = 7;
+    roster->leader = xstrdup(cluster->url);
+    membership_set(&roster->members, &member, 1);
+    struct move *move = xcalloc(1, sizeof(*move));
+    *move = (struct move){ .at_ms = 1700000000000, .slot = 2, .reason = MOVE_PLACED };
+    ref_init(&move->ref);
+    move->connector = xstrdup("c");
+    move->to = xstrdup(cluster->worker_id);
+    roster->moves = xcalloc(1, sizeof(struct move *));
+    roster->moves[roster->n_moves++] = move;
+    return roster;
 }
 
 struct snapshot *cluster_snapshot(struct cluster *cluster)

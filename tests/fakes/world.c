@@ -288,6 +288,36 @@ void group_stop(struct group *group, int timeout_ms UNUSED)
     }
 }
 
+/* ---- watch.h: the test calls the callback ---- */
+
+struct watch *watch_start(watch_fn *on_change, void *arg)
+{
+    struct watch *watch = xcalloc(1, sizeof(*watch));
+    watch->on_change = on_change;
+    watch->arg = arg;
+    lock_take(&world.lock);
+    world.watches[world.n_watches++] = watch;
+    lock_drop(&world.lock);
+    return watch;
+}
+
+void watch_set(struct watch *watch, const struct watch_target *targets, size_t n_targets)
+{
+    lock_take(&world.lock);
+    watch->n_instances = 0;
+    for (size_t i = 0; i < n_targets && i < WORLD_MAX; i++) {
+        char *place = watch->instances[watch->n_instances++];
+        (void)snprintf(place, sizeof(watch->instances[0]), "%s", targets[i].instance);
+    }
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+}
+
+void watch_stop(struct watch *watch UNUSED)
+{
+    /* The test may look at it afterwards; world_end frees it. */
+}
+
 /* ---- runner.h ---- */
 
 struct runner *runner_new(const struct kvs *worker_props UNUSED,

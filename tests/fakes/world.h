@@ -2,8 +2,8 @@
 /*
  * A world for one test program: the internal topics in memory, a group that does what the test
  * says, and a runner that only notes what it is asked. It takes the place of admin.h, topic_log.h,
- * writer.h, group.h, runner.h and connectors.c. Several clusters may live in it; their groups and
- * runners are listed in the order of their making.
+ * writer.h, group.h, watch.h, runner.h and connectors.c. Several clusters may live in it; their
+ * groups, watches and runners are listed in the order of their making.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "coordinator/watch.h"
 #include "worker/base/lock.h"
 #include "worker/kafka/group.h"
 #include "worker/runner.h"
@@ -50,6 +51,13 @@ struct group {
     bool left;
 };
 
+struct watch {
+    watch_fn *on_change;
+    void *arg;
+    char instances[WORLD_MAX][64]; /* what is watched */
+    size_t n_instances;
+};
+
 struct world {
     struct lock lock;
     struct cond changed;
@@ -58,6 +66,8 @@ struct world {
     unsigned n_polls_to_wake;
     struct runner *runners[WORLD_MAX];
     size_t n_runners;
+    struct watch *watches[WORLD_MAX];
+    size_t n_watches;
     struct group *groups[WORLD_MAX];
     size_t n_groups;
     unsigned unreachable;      /* so many tries to reach Kafka fail */

@@ -72,6 +72,7 @@ void node_free(struct node *node)
     if (joined) {
         free(node_group(node));
         free(node_runner(node));
+        free(world.watches[node->index]);
     }
 }
 

@@ -34,6 +34,7 @@ SCENARIOS = {
     "unknown paths": [
         unknown("/nope"),
         get("/openapi.json", differs="openapi", sluice=lambda answer: answer.status == 200),
+        get("/cluster", differs="cluster", sluice=lambda answer: answer.status == 200),
         unknown("/Connectors"),
         unknown("/connectors/x/nope"),
         unknown("/connectors/x/config/nope"),

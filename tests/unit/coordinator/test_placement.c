@@ -181,8 +181,8 @@ static void test_balance_reaches_a_skew_of_one_with_the_fewest_moves(void **stat
         struct cluster_case c;
         make_case(random, &c, random_below(random, 2) == 0);
         struct cluster_case before = c;
-        assert_int_equal(placement_skew(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers),
-                         (size_t)skew(&c, -1));
+        assert_int_equal(placement_uneven(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers),
+                         skew(&c, -1) > 1);
         size_t fewest = fewest_moves(&c);
         size_t moved = placement_balance(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers);
         assert_true(skew(&c, -1) <= 1);
@@ -248,7 +248,7 @@ static void test_fill_spreads_tasks_over_neighbouring_slots(void **state UNUSED)
     for (int slot = 0; slot < N_SLOTS / 2; slot++) {
         owner[slot] = 1;
     }
-    assert_true(placement_skew(tasks, N_TASKS, owner, N_SLOTS, 2) <= 1);
+    assert_false(placement_uneven(tasks, N_TASKS, owner, N_SLOTS, 2));
     assert_int_equal(placement_balance(tasks, N_TASKS, owner, N_SLOTS, 2), 0);
 }
 
@@ -259,7 +259,7 @@ static void test_nothing_to_place_on(void **state UNUSED)
     assert_int_equal(placement_fill(&task, 1, owner, 2, 3), 0);
     assert_int_equal(task.slot, -1);
     assert_int_equal(placement_balance(&task, 1, owner, 2, 3), 0);
-    assert_int_equal(placement_skew(&task, 1, owner, 2, 3), 0);
+    assert_false(placement_uneven(&task, 1, owner, 2, 3));
     assert_int_equal(placement_fill(NULL, 0, owner, 2, 0), 0);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records byte for byte as Kafka Connect writes them, and what the fold makes of each. */
+#include "coordinator/config_entry.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
 #include "worker/base/mem.h"
@@ -102,15 +103,16 @@ static void test_record_status_writes_every_field(void **state)
 
 static void test_other_records(void **state)
 {
-    const int slots[] = { 3, -1, 63 };
-    record_placement(*state, "a", slots, 3);
+    const struct seat seats[] = { { 3, MOVE_PLACED }, { -1, MOVE_BALANCE }, { 63, MOVE_FAILOVER } };
+    record_placement(*state, "a", seats, 3);
     record_restart(*state, "a", true, false);
     record_restart_task(*state, "a", 2);
     record_leader(*state, "w:1", "http://w:1", "i");
     record_retired(*state, "a", "x1");
     record_offset(*state, "a\"", "{\"z\":1,\"b\":2}", "{\"o\":1}");
     record_offset(*state, "a", "{}", NULL);
-    expect(*state, 0, "placement-a", "{\"slots\":[3,-1,63]}");
+    expect(*state, 0, "placement-a",
+           "{\"slots\":[3,-1,63],\"why\":[\"placed\",\"balance\",\"failover\"]}");
     expect(*state, 1, "restart-connector-a", "{\"include-tasks\":true,\"only-failed\":false}");
     expect(*state, 2, "restart-task-a-2", "{}");
     expect(*state, 3, "leader",

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that die, seem to die, or only pause: who takes over, how fast, and that nothing is lost."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from integration.mqtt_probe import wait_connected
+from lab import free_port, wait_until
+
+# Far longer than any wait of these tests: what happens sooner was not the session's end.
+PATIENT = {"session.timeout.ms": "45000", "heartbeat.interval.ms": "500"}
+SESSION_S = 45
+QUICK = {"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"}
+# What a fail-over may take here, where other tests share the machine; alone it is below 1.5 s.
+FAILOVER_S = 6
+
+
+
+def cluster_view(worker):
+    answer = worker.get("/cluster")
+    return answer.body if answer.status == 200 else {"workers": [], "placement": [], "leader": None}
+
+
+def placed(worker):
+    """{worker id: tasks that sit there}."""
+    found = {}
+    for connector in cluster_view(worker)["placement"]:
+        for task in connector["tasks"]:
+            found[task["worker_id"]] = found.get(task["worker_id"], 0) + 1
+    return found
+
+
+def worker_id(worker):
+    return f"127.0.0.1:{worker.properties['rest.advertised.port']}"
+
+
+def member_ids(group):
+    return {worker_id(worker) for worker in group.alive}
+
+
+def wait_even(group, tasks):
+    """Waits until every worker that runs has its share of the tasks."""
+
+    def even():
+        found = placed(group.rest)
+        return (
+            set(found) == member_ids(group)
+            and sum(found.values()) == tasks
+            and max(found.values()) - min(found.values()) <= 1
+        )
+
+    wait_until(even, 30, lambda: f"{tasks} tasks to be even: {placed(group.rest)}\n{group.tails()}")
+
+
+def wait_watched(group):
+    """Waits until the workers have idle connections to each other: watchers that never reached a
+    port have no say about it."""
+
+    def watched():
+        ports = {int(worker.properties["rest.advertised.port"]) for worker in group.alive}
+        return all(count_peers(port) >= len(ports) - 1 for port in ports)
+
+    wait_until(watched, 10, "workers to watch each other")
+
+
+def count_peers(port):
+    """Established connections to a local port."""
+    wanted = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table]
+    return sum(1 for row in rows if row[1] == wanted and row[3] == "01")
+
+
+def leader_of(group):
+    leader = cluster_view(group.rest)["leader"]
+    return next(worker for worker in group.workers if worker_id(worker) == leader)
+
+
+class Feeder:
+    """Publishes numbered messages all the time."""
+
+    def __init__(self, group):
+        self.group = group
+        self.sent = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.finish()
+
+    def _run(self):
+        while not self.ended.is_set():
+            batch = [f"n{len(self.sent) + number}" for number in range(20)]
+            self.group.publish(batch)
+            self.sent += batch
+
+    def finish(self):
+        self.ended.set()
+        self.thread.join()
+
+
+def test_cluster_shows_workers_slots_loads_and_moves(cluster):
+    group = cluster(2)
+    group.create("c", tasks_max=4)
+    wait_connected(group, 4)
+    wait_even(group, 4)
+    for worker in group.workers:
+        view = cluster_view(worker)
+        assert view["group_id"] == group.group
+        assert view["worker_id"] == worker_id(worker)
+        assert {entry["worker_id"] for entry in view["workers"]} == set(group.worker_ids())
+        slots = [slot for entry in view["workers"] for slot in entry["slots"]]
+        assert sorted(slots) == list(range(view["slots"]))
+        (leader,) = [entry for entry in view["workers"] if entry["leader"]]
+        assert leader["worker_id"] == view["leader"]
+        assert max(leader["slots"]) == view["slots"] - 1
+        assert [entry["tasks"] for entry in view["workers"]] == [2, 2]
+        assert [entry["state"] for entry in view["workers"]] == ["UP", "UP"]
+        moves = {move["task"]: move for move in view["moves"]}
+        assert set(moves) == {0, 1, 2, 3}
+        assert {move["reason"] for move in view["moves"]} <= {"placed", "joined", "balance"}
+    # Each move is one line of the log, on the worker that the task came to.
+    lines = [line for worker in group.workers for line in worker.log_text().splitlines()]
+    assert sum("TASK-MOVED" in line and "reason=placed" in line for line in lines) == 4
+    moved = sum(worker.metric_sum("sluice_task_moves_total") for worker in group.workers)
+    assert moved == sum("TASK-MOVED" in line for line in lines)
+    assert [worker.metric_sum("sluice_worker_load") for worker in group.workers] == [2, 2]
+    assert [worker.metric_sum("sluice_cluster_workers") for worker in group.workers] == [2, 2]
+
+
+def fail_over(group, victim, tasks):
+    """Kills victim; returns the seconds until all tasks run elsewhere."""
+    begin = time.monotonic()
+    victim.kill9()
+    left = member_ids(group)
+
+    def resumed():
+        states = group.states()
+        return len(states) == tasks and all(
+            state == "RUNNING" and owner in left for state, owner in states.values()
+        )
+
+    wait_until(resumed, SESSION_S / 2, lambda: f"tasks to run on\n{group.tails()}", 0.01)
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize(
+    "workers,who",
+    [
+        (3, "leader"),
+        pytest.param(3, "follower", marks=pytest.mark.full),
+        pytest.param(2, "leader", marks=pytest.mark.full),
+    ],
+)
+def test_tasks_of_a_killed_worker_go_on_long_before_its_session_ends(
+    cluster, record_property, workers, who
+):
+    group = cluster(workers, properties=PATIENT)
+    group.create("c", tasks_max=6)
+    wait_connected(group, 6)
+    wait_even(group, 6)
+    wait_watched(group)
+    leader = leader_of(group)
+    victim = leader if who == "leader" else next(w for w in group.workers if w is not leader)
+    with Feeder(group) as feeder:
+        took = fail_over(group, victim, 6)
+    record_property("recovery_s", round(took, 3))
+    print(f"{workers} workers, {who} killed: tasks run elsewhere after {took:.3f} s")
+    group.wait_payloads(feeder.sent)
+    assert took < FAILOVER_S
+    view = cluster_view(group.rest)
+    states = {entry["worker_id"]: entry["state"] for entry in view["workers"]}
+    assert states[worker_id(victim)] == "DEAD"
+    assert {move["reason"] for move in view["moves"] if move["from"] == worker_id(victim)} == {
+        "failover"
+    }
+    # The cluster has a leader that does its work.
+    group.create("d", tasks_max=2)
+
+
+class Door:
+    """A way to a worker's REST port that can be slammed and opened again."""
+
+    def __init__(self):
+        self.target = None  # a port, known when the worker runs
+        self.port = free_port()
+        self.open()
+
+    def open(self):
+        self.socks = []
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._serve, args=(self.listener,), daemon=True).start()
+
+    def slam(self):
+        """Refuses new connections and breaks the present ones."""
+        for sock in [self.listener, *self.socks]:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            sock.close()
+
+    def _serve(self, listener):
+        while True:
+            try:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            self.socks += [client, server]
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def state_of(group, worker):
+    entries = {entry["worker_id"]: entry["state"] for entry in cluster_view(group.rest)["workers"]}
+    return entries.get(worker_id(worker))
+
+
+def test_a_worker_that_is_wrongly_taken_for_dead_objects_and_loses_nothing(cluster):
+    group = cluster(2, properties=PATIENT)
+    door = Door()
+    door.target = (odd := group.add(1, {"rest.advertised.port": str(door.port)})).port
+    group.create("c", tasks_max=6)
+    wait_connected(group, 6)
+    wait_even(group, 6)
+    wait_watched(group)
+    with Feeder(group) as feeder:
+        door.slam()
+        wait_until(
+            lambda: "WORKER-OBJECTS" in odd.log_text(), 20, lambda: f"objection\n{group.tails()}"
+        )
+        wait_until(lambda: state_of(group, odd) == "UP", 20, "it to be believed")
+        door.open()
+        wait_until(
+            lambda: sum("WORKER-ANSWERS" in worker.log_text() for worker in group.workers) >= 2,
+            30,
+            lambda: f"the port to be found open\n{group.tails()}",
+        )
+        wait_even(group, 6)
+    group.wait_payloads(feeder.sent)
+    group.wait_running("c", 6, workers=[worker_id(worker) for worker in group.workers])
+    door.slam()
+
+
+def test_a_worker_that_pauses_past_its_session_and_goes_on_loses_nothing(cluster):
+    group = cluster(3, properties=QUICK)
+    group.create("c", tasks_max=6)
+    wait_connected(group, 6)
+    wait_even(group, 6)
+    leader = leader_of(group)
+    paused = next(worker for worker in group.workers if worker is not leader)
+    with Feeder(group) as feeder:
+        paused.freeze()
+        left = member_ids(group)
+        wait_until(
+            lambda: {owner for _, owner in group.states().values()} <= left,
+            20,
+            lambda: f"others to take over\n{group.tails()}",
+        )
+        paused.thaw()
+        wait_until(lambda: state_of(group, paused) == "UP", 30, "it to be back")
+        wait_even(group, 6)
+    group.wait_payloads(feeder.sent)
+    assert "WORKER-DEAD" not in leader.log_text()

@@ -178,9 +178,8 @@ def test_tasks_of_a_killed_worker_go_on_long_before_its_session_ends(
     view = cluster_view(group.rest)
     states = {entry["worker_id"]: entry["state"] for entry in view["workers"]}
     assert states[worker_id(victim)] == "DEAD"
-    assert {move["reason"] for move in view["moves"] if move["from"] == worker_id(victim)} == {
-        "failover"
-    }
+    reasons = {move["reason"] for move in view["moves"] if move["from"] == worker_id(victim)}
+    assert "failover" in reasons and "left" not in reasons
     # The cluster has a leader that does its work.
     group.create("d", tasks_max=2)
 

@@ -398,6 +398,14 @@ def stuck_worker(cluster, kafka, graceful_ms):
 def test_drain_ends_in_time_although_kafka_is_away(cluster, fresh_kafka):
     kafka = fresh_kafka()
     group, worker = stuck_worker(cluster, kafka, 2000)
+    # What an autoscaler goes by: the message waits, and its age grows though nothing happens.
+    wait_until(
+        lambda: worker.metrics()["sluice_worker_oldest_unacked_seconds"] > 1, 10, "its age to grow"
+    )
+    seen = worker.metrics()
+    assert worker.metric_sum("sluice_oldest_unacked_seconds") > 1
+    assert 0 < seen["sluice_worker_window_use_ratio"] <= 1
+    assert 0 < seen["sluice_worker_cpu_ratio"] < 1.1
     worker.popen.send_signal(signal.SIGTERM)
     since = time.monotonic()
     wait_until(lambda: probes(worker)["ready"] == 503, 1, "readiness to go off at once")

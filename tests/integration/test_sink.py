@@ -373,6 +373,11 @@ def test_a_frozen_broker_bounds_what_is_taken(sink, fresh_mosquitto):
     taken = one.metric("sluice_records_in_total")
     assert taken < 500
     assert len(one.kafka.group(one.consumers)["members"]) == 1
+    # What an autoscaler goes by.
+    one.wait_metric("sluice_sink_lag_records", 2000)
+    assert one.metric("kafka_connect_sink_task_sink_record_lag_max") == 2000
+    assert one.rest.metrics()["sluice_worker_sink_lag_records"] >= 2000
+    assert one.metric("sluice_window_use_ratio") == 1
     mosquitto.thaw()
     assert [text[:5] for text in inbox.payloads(2000)] == [f"{n:05d}" for n in range(2000)]
 

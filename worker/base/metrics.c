@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "worker/base/clock.h"
+#include "worker/base/cpu_load.h"
 #include "worker/base/list.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
@@ -17,7 +19,8 @@
 enum metric_kind {
     COUNTER,
     GAUGE,
-    HISTOGRAM
+    HISTOGRAM,
+    AGE /* the cell has the moment, what is shown is the time since */
 };
 enum metric_scope_kind {
     WORKER,
@@ -71,6 +74,7 @@ static struct {
     pthread_once_t once;
     struct lock lock;
     struct list tasks;
+    struct cpu_load cpu; /* under lock */
     struct metric_scope worker;
     unsigned n_values[METRIC_N]; /* label values of each row, 1 if it has no label */
 } registry = { .once = PTHREAD_ONCE_INIT };
@@ -104,6 +108,7 @@ static void registry_init(void)
         ASSERT(registry.n_values[id] <= MAX_LABEL_VALUES);
     }
     scope_init(&registry.worker, WORKER);
+    cpu_load_init(&registry.cpu);
 }
 
 struct metric_scope *metrics_worker(void)
@@ -206,11 +211,27 @@ void metric_observe(struct metric_scope *scope, enum metric_id id, double second
     metric_observe_many(scope, id, seconds, 1);
 }
 
+void metric_since(struct metric_scope *scope, enum metric_id id, uint64_t since_ms)
+{
+    ASSERT(rows[id].kind == AGE);
+    atomic_store_explicit(&cell_of(scope, id, 0)->count, since_ms, memory_order_relaxed);
+}
+
+/* What a cell shows. */
+static double shown(const struct metric_row *row, const union cell *cell)
+{
+    if (row->kind != AGE) {
+        return row->kind == COUNTER ? (double)cell->count : cell->value;
+    }
+    uint64_t since_ms = atomic_load_explicit(&cell->count, memory_order_relaxed);
+    uint64_t now_ms = clock_mono_ms();
+    return since_ms > 0 && now_ms > since_ms ? (double)(now_ms - since_ms) / 1000.0 : 0;
+}
+
 double metric_get(struct metric_scope *scope, enum metric_id id, unsigned index)
 {
     ASSERT(rows[id].kind != HISTOGRAM);
-    union cell *cell = cell_of(scope, id, index);
-    return rows[id].kind == COUNTER ? (double)cell->count : cell->value;
+    return shown(&rows[id], cell_of(scope, id, index));
 }
 
 /* Label values: backslash, quote and line feed are escaped, as the text format asks. */
@@ -288,7 +309,7 @@ static void render_cell(struct buf *buf, const struct metric_row *row,
     if (row->kind == COUNTER) {
         buf_printf(buf, "%llu\n", (unsigned long long)cell->count);
     } else {
-        buf_printf(buf, "%.15g\n", (double)cell->value);
+        buf_printf(buf, "%.15g\n", shown(row, cell));
     }
 }
 
@@ -311,7 +332,7 @@ static void render_scope(struct buf *buf, unsigned id, const struct metric_scope
 
 static const char *kind_name(enum metric_kind kind)
 {
-    return kind == COUNTER ? "counter" : kind == GAUGE ? "gauge" : "histogram";
+    return kind == COUNTER ? "counter" : kind == HISTOGRAM ? "histogram" : "gauge";
 }
 
 static void render_process(struct buf *buf)
@@ -336,10 +357,33 @@ static void render_process(struct buf *buf)
                pages * (unsigned long)sysconf(_SC_PAGESIZE));
 }
 
+/* What is known of all tasks of the worker, for who looks at one number per worker. */
+static void sum_up_locked(struct metric_scope *worker)
+{
+    double oldest = 0;
+    double use = 0;
+    double lag = 0;
+    unsigned n_tasks = 0;
+    LIST_FOREACH(&registry.tasks, node) {
+        struct metric_scope *task = CONTAINER_OF(node, struct metric_scope, link);
+        oldest = fmax(oldest, metric_get(task, METRIC_OLDEST_UNACKED, 0));
+        use += metric_get(task, METRIC_WINDOW_USE, 0);
+        lag += atomic_load(&task->sink) ? metric_get(task, METRIC_SINK_LAG_ALL, 0) : 0;
+        n_tasks++;
+    }
+    metric_set(worker, METRIC_WORKER_OLDEST_UNACKED, 0, oldest);
+    metric_set(worker, METRIC_WORKER_WINDOW_USE, 0, n_tasks > 0 ? use / n_tasks : 0);
+    metric_set(worker, METRIC_WORKER_SINK_LAG, 0, lag);
+}
+
 void metrics_render(struct buf *buf)
 {
     struct metric_scope *worker = metrics_worker();
+    struct cpu_look look = cpu_look_now();
+    double limit = cpu_limit();
     lock_take(&registry.lock);
+    sum_up_locked(worker);
+    metric_set(worker, METRIC_WORKER_CPU, 0, cpu_load_ratio(&registry.cpu, look, limit));
     for (unsigned id = 0; id < METRIC_N; id++) {
         const struct metric_row *row = &rows[id];
         buf_printf(buf, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,

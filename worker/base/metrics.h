@@ -32,9 +32,11 @@ void metrics_task_drop(struct metric_scope *scope);
 void metric_add(struct metric_scope *scope, enum metric_id id, unsigned index, uint64_t n);
 void metric_set(struct metric_scope *scope, enum metric_id id, unsigned index, double value);
 void metric_observe(struct metric_scope *scope, enum metric_id id, double seconds);
+/* metric_since sets an AGE to the time since a moment of the monotonic clock; 0: no age. */
+void metric_since(struct metric_scope *scope, enum metric_id id, uint64_t since_ms);
 /* metric_observe_many adds n equal observations. */
 void metric_observe_many(struct metric_scope *scope, enum metric_id id, double seconds, uint64_t n);
-/* metric_get returns a counter's or gauge's value, for tests and REST. */
+/* metric_get returns a counter's, gauge's or age's value, for tests and REST. */
 double metric_get(struct metric_scope *scope, enum metric_id id, unsigned index);
 
 /* metrics_render appends all metrics, and process_* read from the system, in Prometheus' text

@@ -477,6 +477,12 @@ bool mqtt_publisher_connected(const struct mqtt_publisher *publisher)
     return mqtt_session_connected(publisher->session);
 }
 
+size_t mqtt_publisher_window(const struct mqtt_publisher *publisher)
+{
+    size_t window = publisher->window > 0 ? publisher->window : publisher->publishing.window;
+    return window > 0 ? window : 1;
+}
+
 size_t mqtt_publisher_sent(const struct mqtt_publisher *publisher)
 {
     return publisher->n_sent;

@@ -79,3 +79,6 @@ bool mqtt_publisher_idle(const struct mqtt_publisher *publisher);
 bool mqtt_publisher_connected(const struct mqtt_publisher *publisher);
 /* mqtt_publisher_sent returns the number of messages on their way. */
 size_t mqtt_publisher_sent(const struct mqtt_publisher *publisher);
+/* mqtt_publisher_window returns how many may be, at least 1: as configured, or less where the
+ * broker says so. */
+size_t mqtt_publisher_window(const struct mqtt_publisher *publisher);

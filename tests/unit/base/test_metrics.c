@@ -4,6 +4,7 @@
 
 #include "tests/support/aborts.h"
 #include "tests/support/unit.h"
+#include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/base/metrics.h"
 #include "worker/base/thread.h"
@@ -237,6 +238,45 @@ static void test_metrics_reference_has_each_row_once(void **state UNUSED)
     buf_fini(&text);
 }
 
+static void test_an_age_grows_by_itself_until_it_is_taken_away(void **state UNUSED)
+{
+    struct metric_scope *task = metrics_task("aged", 0);
+    assert_true(metric_get(task, METRIC_OLDEST_UNACKED, 0) == 0);
+    assert_line("sluice_oldest_unacked_seconds{connector=\"aged\",task=\"0\"} 0");
+    metric_since(task, METRIC_OLDEST_UNACKED, clock_mono_ms() - 1500);
+    double first = metric_get(task, METRIC_OLDEST_UNACKED, 0);
+    assert_true(first >= 1.5 && first < 100);
+    uint64_t now = clock_mono_ms();
+    while (clock_mono_ms() == now) {
+    }
+    assert_true(metric_get(task, METRIC_OLDEST_UNACKED, 0) > first);
+    metric_since(task, METRIC_OLDEST_UNACKED, 0);
+    assert_true(metric_get(task, METRIC_OLDEST_UNACKED, 0) == 0);
+    metrics_task_drop(task);
+}
+
+static void test_a_worker_sums_up_its_tasks(void **state UNUSED)
+{
+    assert_line("sluice_worker_window_use_ratio 0");
+    struct metric_scope *source = metrics_task("source", 0);
+    struct metric_scope *sink = metrics_task("sink", 0);
+    struct metric_scope *other = metrics_task("sink", 1);
+    metric_set(source, METRIC_WINDOW_USE, 0, 0.75);
+    metric_since(source, METRIC_OLDEST_UNACKED, clock_mono_ms() - 60000);
+    metric_set(sink, METRIC_SINK_LAG_ALL, 0, 40);
+    metric_set(other, METRIC_SINK_LAG_ALL, 0, 2);
+    assert_line("sluice_worker_window_use_ratio 0.25");
+    assert_line("sluice_worker_sink_lag_records 42");
+    CLEANUP(free_charp) char *text = rendered();
+    const char *age = strstr(text, "\nsluice_worker_oldest_unacked_seconds 6");
+    assert_non_null(age);
+    assert_non_null(strstr(text, "\nsluice_worker_cpu_ratio 0"));
+    metrics_task_drop(source);
+    metrics_task_drop(sink);
+    metrics_task_drop(other);
+    assert_line("sluice_worker_sink_lag_records 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +291,8 @@ int main(void)
         cmocka_unit_test(test_metrics_misuse_aborts),
         cmocka_unit_test(test_metrics_concurrent_adds_are_all_counted),
         cmocka_unit_test(test_metrics_reference_has_each_row_once),
+        cmocka_unit_test(test_an_age_grows_by_itself_until_it_is_taken_away),
+        cmocka_unit_test(test_a_worker_sums_up_its_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ void meter_clear(struct meter *meter)
         METRIC_SINK_READ_RATE,   METRIC_SINK_SEND_RATE, METRIC_SINK_LAG,     METRIC_SINK_PARTITIONS,
         METRIC_SINK_COMMIT_RATE, METRIC_SINK_SKIP_RATE, METRIC_SINK_ACTIVE,  METRIC_SINK_ACTIVE_MAX,
         METRIC_SINK_ACTIVE_AVG,  METRIC_SINK_PUT_MAX,   METRIC_SINK_PUT_AVG, METRIC_BUFFERED,
+        METRIC_SINK_LAG_ALL,
     };
     for (size_t i = 0; i < N_ELEMENTS(gauges); i++) {
         metric_set(meter->metrics, gauges[i], 0, 0);
@@ -85,21 +86,33 @@ static void set_rates(const struct meter *meter, uint64_t elapsed_ms)
     }
 }
 
+/* The first record that is not done; -1: none is known. */
+static int64_t first_open(const struct sink_partition *partition)
+{
+    if (partition->position >= 0 || list_empty(&partition->items)) {
+        return partition->position;
+    }
+    /* Nothing is done yet, as where the broker has not been reached since the start. */
+    return CONTAINER_OF(partition->items.next, struct sink_item, link)->fetched.offset;
+}
+
 static void set_partitions(const struct meter *meter, struct backlog *backlog,
                            const struct kafka_consumer *consumer)
 {
     size_t n = 0;
     int64_t worst = 0;
+    int64_t all = 0;
     LIST_FOREACH(backlog_partitions(backlog), link) {
         const struct sink_partition *partition = CONTAINER_OF(link, struct sink_partition, link);
-        int64_t lag = partition->position < 0
-                          ? 0
-                          : kafka_consumer_lag(consumer, partition->kafka, partition->position);
+        int64_t open = first_open(partition);
+        int64_t lag = open < 0 ? 0 : kafka_consumer_lag(consumer, partition->kafka, open);
         worst = lag > worst ? lag : worst;
+        all += lag;
         n++;
     }
     metric_set(meter->metrics, METRIC_SINK_PARTITIONS, 0, (double)n);
     metric_set(meter->metrics, METRIC_SINK_LAG, 0, (double)worst);
+    metric_set(meter->metrics, METRIC_SINK_LAG_ALL, 0, (double)all);
 }
 
 static void begin_window(struct meter *meter, uint64_t now_ms)

@@ -30,6 +30,7 @@ static void sink_free(void *state)
     }
     metric_set(task->context->metrics, METRIC_MQTT_CONNECTED, 0, 0);
     metric_set(task->context->metrics, METRIC_UNACKED, 0, 0);
+    metric_set(task->context->metrics, METRIC_WINDOW_USE, 0, 0);
     meter_clear(&task->meter);
     mqtt_publisher_free(task->publisher);
     /* Before the consumer, whose records it holds. */
@@ -265,8 +266,10 @@ static void set_gauges(const struct sink_task *task)
 {
     metric_set(task->context->metrics, METRIC_MQTT_CONNECTED, 0,
                mqtt_publisher_connected(task->publisher));
-    metric_set(task->context->metrics, METRIC_UNACKED, 0,
-               (double)mqtt_publisher_sent(task->publisher));
+    size_t n_sent = mqtt_publisher_sent(task->publisher);
+    metric_set(task->context->metrics, METRIC_UNACKED, 0, (double)n_sent);
+    metric_set(task->context->metrics, METRIC_WINDOW_USE, 0,
+               (double)n_sent / (double)mqtt_publisher_window(task->publisher));
 }
 
 static void follow_wish(struct sink_task *task, enum task_wanted wanted, uint64_t now_ms)

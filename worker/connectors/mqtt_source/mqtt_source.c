@@ -24,10 +24,11 @@
 static void clear_gauges(const struct source_task *task)
 {
     static const enum metric_id gauges[] = { METRIC_MQTT_SESSIONS, METRIC_MQTT_CONNECTED,
-                                             METRIC_PARKED, METRIC_UNACKED, METRIC_OLDEST_UNACKED };
+                                             METRIC_PARKED, METRIC_UNACKED, METRIC_WINDOW_USE };
     for (size_t i = 0; i < N_ELEMENTS(gauges); i++) {
         metric_set(task->context->metrics, gauges[i], 0, 0);
     }
+    metric_since(task->context->metrics, METRIC_OLDEST_UNACKED, 0);
 }
 
 static void source_free(void *state)
@@ -160,12 +161,12 @@ static void set_gauges(const struct source_task *task)
             oldest_ms = gauges.held_since_ms;
         }
     }
-    uint64_t now_ms = clock_mono_ms();
-    double age = oldest_ms < now_ms ? (double)(now_ms - oldest_ms) / 1000.0 : 0.0;
+    size_t window = task->n_readers * task->setup->settings.window;
     metric_set(metrics, METRIC_MQTT_CONNECTED, 0, n_connected);
     metric_set(metrics, METRIC_PARKED, 0, n_parked);
     metric_set(metrics, METRIC_UNACKED, 0, (double)n_held);
-    metric_set(metrics, METRIC_OLDEST_UNACKED, 0, age);
+    metric_set(metrics, METRIC_WINDOW_USE, 0, window > 0 ? (double)n_held / (double)window : 0);
+    metric_since(metrics, METRIC_OLDEST_UNACKED, oldest_ms < UINT64_MAX ? oldest_ms : 0);
 }
 
 static enum reader_wish wish_of(const struct source_task *task)

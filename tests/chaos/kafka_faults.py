@@ -221,6 +221,19 @@ def topic_deleted(stage):
     return Outcome(took, window(stage, 1), notes="counts what was sent after the deletion")
 
 
+@fault("topic deleted and made again", AFTER_KAFKA, lanes=("sink",))
+def topic_made_again(stage):
+    """The topic that a sink reads is deleted under it and made again: it begins anew."""
+    lane = stage.begin(4)
+    stage.flow.ended(30)
+    wait_until(lambda: stage.flow.committed(lane.name) == stage.flow.written(), 60, "all to be committed")
+    stage.kafka.delete_topic(lane.topic)
+    wait_until(lambda: lane.topic not in stage.kafka.topics(), 30, "the topic to be gone")
+    stage.another(5)
+    took = stage.levelled(time.monotonic())
+    return Outcome(took, None, notes="counts what was written to the new topic")
+
+
 @fault("segments expired", AFTER_KAFKA, lanes=("sink",))
 def segments_expired(stage):
     """A sink is paused until Kafka has dropped what it had not read: it goes on with what is there."""

@@ -313,7 +313,12 @@ def clock(stage, *shifts):
     cluster.env = {"LD_PRELOAD": shift_library(stage), "SLUICE_CLOCK_FILE": str(file)}
     cluster.add(1)
     victim = cluster.workers[-1]
-    stage.begin(14, cluster=cluster)
+    stage.begin(18, cluster=cluster)
+    wait_until(
+        lambda: victim.ident in {owner for _, owner in stage.lane.states().values()} and stage.runs_without(),
+        30,
+        "the worker with that clock to run tasks",
+    )
     owners = stage.lane.states()
     took = 0.0
     for shift in shifts:

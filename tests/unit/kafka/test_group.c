@@ -35,7 +35,8 @@ struct member {
     size_t n_held;
     unsigned n_assigned;
     unsigned n_revoked;
-    unsigned n_wrong; /* slots assigned twice or taken away without being held */
+    unsigned n_wrong;    /* slots assigned twice or taken away without being held */
+    unsigned n_hopeless; /* told that the group cannot be used for good */
     bool block_revocation;
     bool in_revocation;
 };
@@ -90,8 +91,13 @@ static void on_members(void *arg UNUSED, const struct group_member *members UNUS
 {
 }
 
-static void on_error(void *arg UNUSED, enum err err UNUSED, const char *text UNUSED)
+static void on_error(void *arg, enum err err UNUSED, const char *text UNUSED)
 {
+    struct member *member = arg;
+    lock_take(&member->lock);
+    member->n_hopeless++;
+    cond_broadcast(&member->changed);
+    lock_drop(&member->lock);
 }
 
 static int set_up(void **state)
@@ -221,6 +227,51 @@ static void let_revocation_end(struct member *member)
     lock_drop(&member->lock);
 }
 
+/* Kafka answers the next requests of these kinds with these errors. */
+enum {
+    REQUEST_JOIN = 11,
+    REQUEST_HEARTBEAT = 12
+};
+
+static void forbid_joins(struct fixture *fixture)
+{
+    rd_kafka_mock_push_request_errors(fixture->mock.cluster, REQUEST_JOIN, 2,
+                                      RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                      RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+}
+
+static unsigned hopeless_now(struct member *member)
+{
+    lock_take(&member->lock);
+    unsigned n_hopeless = member->n_hopeless;
+    lock_drop(&member->lock);
+    return n_hopeless;
+}
+
+static void test_a_member_that_loses_the_right_to_join_is_back_when_it_has_it_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct member *member = &fixture->members[0];
+    assert_int_equal(join(fixture, 0, 6000), ERR_OK);
+    assert_true(await_held(member, N_SLOTS));
+    forbid_joins(fixture);
+    rd_kafka_mock_push_request_errors(fixture->mock.cluster, REQUEST_HEARTBEAT, 1,
+                                      RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+    assert_true(await_held(member, 0));
+    assert_true(await_held(member, N_SLOTS));
+    assert_int_equal(hopeless_now(member), 0);
+}
+
+static void test_who_may_not_join_from_the_start_is_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct member *member = &fixture->members[0];
+    forbid_joins(fixture);
+    assert_int_equal(join(fixture, 0, 6000), ERR_OK);
+    assert_true(await_held(member, N_SLOTS));
+    assert_true(hopeless_now(member) > 0);
+}
+
 static void test_slots_move_to_a_second_member_and_back_when_it_leaves(void **state)
 {
     struct fixture *fixture = *state;
@@ -261,6 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_first_member_gets_every_slot_and_asks_who_is_there),
+        TEST(test_a_member_that_loses_the_right_to_join_is_back_when_it_has_it_again),
+        TEST(test_who_may_not_join_from_the_start_is_told_so),
         TEST(test_slots_move_to_a_second_member_and_back_when_it_leaves),
         TEST(test_wrong_options_are_refused),
     };

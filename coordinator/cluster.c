@@ -246,6 +246,11 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
+bool cluster_takes_tasks(struct cluster *cluster)
+{
+    return view_takes_tasks(cluster->view);
+}
+
 enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t size,
                                   int64_t *ret_since_ms)
 {

@@ -42,6 +42,11 @@ enum cluster_phase {
     CLUSTER_DRAINING,
     CLUSTER_UNHEALTHY
 };
+/* cluster_takes_tasks tells whether the worker is ready and has its share of the slots, or has seen
+ * that there is none for it. Whoever replaces workers one by one waits for this: one that is ended
+ * while the group still divides the slots anew makes that take a second more. Any thread. */
+bool cluster_takes_tasks(struct cluster *cluster);
+
 /* cluster_health returns the phase; stage (at least 256 bytes) gets what the worker is doing in
  * Connect's words, "" if nothing is known, and ret_since_ms the wall clock when that began. Never
  * blocks. Thread: any. */

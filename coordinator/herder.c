@@ -45,6 +45,7 @@ static void change_slots(struct herder *herder, const struct herder_op *op, bool
         metric_add(metrics_worker(), METRIC_REBALANCES, 0, 1);
     }
     metric_set(metrics_worker(), METRIC_CLAIMED_SLOTS, 0, (double)herder->n_claimed);
+    view_set_slots(herder->options.view, herder->n_claimed);
 }
 
 static void on_gained(struct herder *herder, const struct herder_op *op)

@@ -9,6 +9,9 @@
 
 /* How long a leader may stay unconfirmed before it is believed. */
 #define CONFIRM_MS 1000
+/* How long a worker that is in the group waits for its share of the slots before it takes it that
+ * there is none: a rebalance has two phases of a second each. */
+#define SHARE_MS 4000
 
 struct view {
     struct lock lock;
@@ -16,6 +19,8 @@ struct view {
     enum cluster_phase phase; /* under lock, as all below it */
     char stage[256];
     int64_t since_ms;
+    uint64_t phase_ms; /* when the phase began, by the monotonic clock */
+    bool has_slots;
     char kafka_id[128];
     struct view_leader leader;
     struct roster *roster;
@@ -59,6 +64,7 @@ void view_set_phase(struct view *view, enum cluster_phase phase, const char *sta
     if (view->phase == CLUSTER_DRAINING) {
         phase = CLUSTER_DRAINING; /* there is no way back */
     } else if (view->phase != phase || strcmp(view->stage, stage) != 0) {
+        view->phase_ms = clock_mono_ms();
         view->phase = phase;
         view->since_ms = now;
         (void)snprintf(view->stage, sizeof(view->stage), "%s", stage);
@@ -76,6 +82,23 @@ enum cluster_phase view_phase(struct view *view, char *stage, size_t size, int64
     *ret_since_ms = view->since_ms;
     lock_drop(&view->lock);
     return phase;
+}
+
+void view_set_slots(struct view *view, size_t n_slots)
+{
+    lock_take(&view->lock);
+    view->has_slots = n_slots > 0;
+    lock_drop(&view->lock);
+}
+
+bool view_takes_tasks(struct view *view)
+{
+    uint64_t now = clock_mono_ms();
+    lock_take(&view->lock);
+    bool takes =
+        view->phase == CLUSTER_READY && (view->has_slots || now - view->phase_ms >= SHARE_MS);
+    lock_drop(&view->lock);
+    return takes;
 }
 
 void view_set_kafka_id(struct view *view, const char *id)

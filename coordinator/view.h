@@ -34,6 +34,11 @@ void view_close(struct view *view);
 void view_set_phase(struct view *view, enum cluster_phase phase, const char *stage);
 enum cluster_phase view_phase(struct view *view, char *stage, size_t size, int64_t *ret_since_ms);
 
+/* view_set_slots notes how many slots this worker holds. */
+void view_set_slots(struct view *view, size_t n_slots);
+/* view_takes_tasks: see cluster_takes_tasks. */
+bool view_takes_tasks(struct view *view);
+
 void view_set_kafka_id(struct view *view, const char *id);
 void view_kafka_id(struct view *view, char *id, size_t size);
 

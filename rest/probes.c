@@ -29,10 +29,7 @@ static enum err get_live(struct call *call)
 
 static enum err get_ready(struct call *call)
 {
-    char stage[256];
-    int64_t since_ms = 0;
-    bool up = call->cluster &&
-              cluster_health(call->cluster, stage, sizeof(stage), &since_ms) == CLUSTER_READY;
+    bool up = call->cluster && cluster_takes_tasks(call->cluster);
     return answer_probe(call, up,
                         up ? "The worker takes requests and tasks."
                            : "The worker starts, stops, or is cut off from Kafka.");
@@ -58,7 +55,8 @@ static const struct route rows[] = {
       .handler = get_ready,
       .flags = PROBE_FLAGS,
       .doc =
-          "Whether the worker has read its topics, has joined the group and does not stop (200).",
+          "Whether the worker has read its topics, has its share of the group's slots and does not "
+          "stop (200).",
       .replies = { { 200, "Probe" }, { 503, "Probe" } } },
 };
 

@@ -80,8 +80,13 @@ def replicas_missing(stage):
 
     wait_until(short_of_replicas, 30, "the node to be out of sync", 0.05)
     stage.linger(1)
-    held = stage.records()
-    stage.throughout(7, lambda: stage.records() == held, "that Kafka takes no record")
+
+    def told():
+        """What the workers have acknowledged to MQTT so far."""
+        return stage.lane.metric("sluice_mqtt_acks_total")
+
+    held = told()
+    stage.throughout(7, lambda: told() == held, "that nothing is acknowledged while Kafka takes nothing")
     node.start()
     wait_until(lambda: not short_of_replicas(), 30, "the node to be in sync", 0.02)
     took = stage.levelled(time.monotonic())

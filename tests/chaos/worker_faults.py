@@ -204,6 +204,13 @@ def moves(rows):
     return sum(1 for before, after in zip(owners, owners[1:]) if before != after)
 
 
+def wait_probe(worker):
+    """Waits for what an orchestrator waits for before it ends the next worker."""
+    wait_until(
+        lambda: worker.get("/health/ready").status == 200, 30, f"{worker.name} to be ready for tasks"
+    )
+
+
 def rolled(stage, begun):
     """Judges a roll by the status topic: nothing but RUNNING for long, and few moves."""
     history = {
@@ -227,7 +234,7 @@ def rolling_update(stage):
     stage.begin(14)
     begun = int(time.time() * 1000)
     for old in list(stage.lane.workers):
-        stage.lane.cluster.add(1)
+        wait_probe(stage.lane.cluster.add(1))
         leave(stage, [old])
     stage.levelled(time.monotonic())
     return rolled(stage, begun)
@@ -241,7 +248,7 @@ def rolling_restart(stage):
     for worker in list(stage.lane.workers):
         if worker.stop() != 0:
             raise LabError(f"{worker.name} ended with {worker.exit_code}")
-        worker.start()
+        wait_probe(worker.start())
         stage.resumed(time.monotonic())
     stage.levelled(time.monotonic())
     return rolled(stage, begun)

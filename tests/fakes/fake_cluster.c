@@ -210,6 +210,14 @@ void cluster_free(struct cluster *cluster)
     free(cluster);
 }
 
+bool cluster_takes_tasks(struct cluster *cluster)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    bool takes = cluster->phase == CLUSTER_READY;
+    (void)pthread_mutex_unlock(&cluster->lock);
+    return takes;
+}
+
 enum cluster_phase cluster_health(struct cluster *cluster, char *stage, size_t size,
                                   int64_t *ret_since_ms)
 {

@@ -31,12 +31,13 @@ class Fault:
 @dataclasses.dataclass
 class Outcome:
     """resumed: seconds until work went on; duplicates: how many may be, None for any number; order: how
-    order is judged (see tests/load), None for what the lane's mode promises; notes: what was seen."""
+    order is judged (see tests/load), None for what the lane's mode promises; notes: what was seen; wrong: what was seen and must not be."""
 
     resumed: float
     duplicates: object = 0
     order: object = None
     notes: str = ""
+    wrong: list = dataclasses.field(default_factory=list)
 
 
 def fault(name, bound, **options):

@@ -2,6 +2,7 @@
 """The table of a run: a line per fault and lane, in text and in Markdown."""
 
 import dataclasses
+import json
 
 TITLES = (
     "fault",
@@ -46,6 +47,44 @@ class Round:
         )
         text += f"; {self.outcome.notes}" if self.outcome.notes else ""
         return head + text + (f"; FAILED: {'; '.join(self.wrong)}" if self.wrong else "")
+
+
+def remember(path, seed, one):
+    """Appends a round to a file of such lines."""
+    row = {
+        "seed": seed,
+        "round": one.number,
+        "fault": one.fault.name,
+        "lane": one.lane,
+        "bound": one.bound,
+        "outcome": one.outcome and dataclasses.asdict(one.outcome),
+        "verdict": one.verdict and vars(one.verdict),
+        "wrong": one.wrong,
+        "seconds": round(one.seconds, 1),
+    }
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def recall(path, make_outcome, make_verdict, faults):
+    """The rounds of such a file, and their seeds."""
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    rounds = [
+        Round(
+            row["round"],
+            faults[row["fault"]],
+            row["lane"],
+            row["bound"],
+            row["outcome"] and make_outcome(**row["outcome"]),
+            row["verdict"] and make_verdict(**row["verdict"]),
+            row["wrong"],
+            row["seconds"],
+        )
+        for row in lines
+        if row["fault"] in faults
+    ]
+    return rounds, sorted({row["seed"] for row in lines})
 
 
 def _median(values):

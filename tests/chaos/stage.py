@@ -26,7 +26,8 @@ class Stage:
         self.world = world
         self.kind = lane_kind
         self.rng = rng
-        self.rate = rate
+        # Three Kafka nodes share the machine with everything else.
+        self.rate = rate // (3 if world.kind == "three" else 1)
         self.lane = None
         self.flow = None
         self.mode = None
@@ -281,7 +282,7 @@ class Verdict:
 
     def judge(self, fault, outcome, bound):
         """The texts of all that is wrong with this round."""
-        wrong = list(self.faults)
+        wrong = [*outcome.wrong, *self.faults]
         if fault.lossy:
             wrong += [] if self.missing else ["nothing is missing: this account cannot see loss"]
             return wrong

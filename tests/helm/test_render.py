@@ -198,6 +198,24 @@ def test_numbers_keep_their_digits(program):
     assert config == {"connector.class": "MqttSource", "mqtt.session.expiry.seconds": "4294967295"}
 
 
+def test_connectors_become_files():
+    made = release({"connectors": {"flat": {"connector.class": "MqttSource", "tasks.max": 2},
+                                   "full": {"config": {"connector.class": "MqttSink", "tasks.max": 3}, "state": "PAUSED", "adopt": True}}})
+    data = made.one("ConfigMap", "sluice-connectors")["data"]
+    assert json.loads(data["flat.json"]) == {"connector.class": "MqttSource", "tasks.max": "2"}
+    assert json.loads(data["full.json"]) == {"config": {"connector.class": "MqttSink", "tasks.max": "3"}, "state": "PAUSED", "adopt": True}
+    assert set(data) == {".complete", "flat.json", "full.json"}
+    (mount,) = [one for one in made.worker["volumeMounts"] if one["name"] == "connectors"]
+    assert "subPath" not in mount, "such a mount is never brought up to date"
+    assert made.properties["connectors.dir"] == mount["mountPath"] and made.properties["connectors.dir.prune"] == "true"
+
+
+def test_the_last_connector_can_leave_and_all_can_be_left_alone():
+    assert release().one("ConfigMap", "sluice-connectors")["data"] == {".complete": ""}
+    made = release({"connectorFiles": {"enabled": False}})
+    assert not made.has("ConfigMap", "sluice-connectors") and "connectors.dir" not in made.properties
+
+
 def test_config_wins_over_other_values():
     made = release({"config": {"listeners": "http://:8083,http://:9000", "log.level": "WARN"}})
     assert made.properties["listeners"] == "http://:8083,http://:9000" and made.properties["log.level"] == "WARN"
@@ -379,6 +397,8 @@ def test_disruption_budget_by_least_pods():
     ({"autoscaling": {"enabled": True, "maxReplicas": 65}}, ["65 workers", "internalTopics.slots is 64"]),
     ({"autoscaling": {"enabled": True, "targetCPUUtilizationPercentage": None}}, ["no metric"]),
     ({"replicas": 5, "internalTopics": {"slots": 4}}, ["5 workers"]),
+    ({"connectors": {"a": {"connector.class": "X"}}, "connectorFiles": {"enabled": False}}, ["connectorFiles.enabled"]),
+    ({"connectors": {"a": {"config": {"connector.class": "X", "mqtt.password": "p"}}}}, ["connectors.a", "mqtt.password"]),
     ({"keda": {"enabled": True}}, ["no trigger"]),
     ({"keda": {"enabled": True, "kafkaLag": {"enabled": True}}}, ["keda.kafkaLag.connector"]),
     ({"keda": {"enabled": True, "prometheus": {"enabled": True}}}, ["keda.prometheus.serverAddress"]),

@@ -197,7 +197,8 @@ def test_values_of_a_wrong_type_are_refused():
     ("replicas", -1), ("replicas", 1.5), ("internalTopics.slots", 0), ("rest.port", 65536), ("kind", "DaemonSet"),
     ("image.digest", "sha256:12"), ("shutdown.drainSeconds", 0), ("metrics.serviceMonitor.interval", "often"),
     ("connectors", {"-a": {"connector.class": "X"}}), ("connectors", {"a/b": {"connector.class": "X"}}), ("connectors", {"a": {}}),
-    ("connectors", {"a": {"connector.class": "X", "nested": {}}}), ("config", {"a b": 1}), ("config", {"a": [1]}),
+    ("connectors", {"a": {"connector.class": "X", "nested": {}}}), ("connectors", {"a": {"config": {}}}),
+    ("connectors", {"a": {"config": {"connector.class": "X"}, "adopted": True}}), ("connectors", {"a": {"config": {"connector.class": "X"}, "state": "running"}}), ("config", {"a b": 1}), ("config", {"a": [1]}),
     ("secretMounts", [{"name": "mqtt", "secretName": "x"}]), ("secretMounts", [{"name": "x"}]), ("ingress.hosts", [{"hosts": "x"}]),
 ])
 def test_bad_values_are_refused(path, bad):

@@ -84,8 +84,11 @@ true
 {{- fail (printf "config: %s is a secret, and config maps are no place for one. Put it into a secret and that into env, for instance as CONNECT_%s" $key (upper $key | replace "_" "__" | replace "-" "___" | replace "." "_")) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $config := .Values.connectors -}}
-{{- range $key, $value := $config -}}
+{{- if and .Values.connectors (not .Values.connectorFiles.enabled) -}}
+{{- fail "connectors are given, but connectorFiles.enabled is false: nothing would come of them" -}}
+{{- end -}}
+{{- range $name, $connector := .Values.connectors -}}
+{{- range $key, $value := $connector.config | default $connector -}}
 {{- if and (include "sluice.isSecret" $key) (not (contains "${" (toString $value))) -}}
 {{- fail (printf "connectors.%s: %s is a secret, and config maps are no place for one. Put it into a secret, name that in mqtt.auth.existingSecret or secretMounts, and write ${dir:/etc/sluice/secrets/<name>:<key>} here" $name $key) -}}
 {{- end -}}

@@ -88,7 +88,7 @@
 - name: config
   configMap:
     name: {{ include "sluice.fullname" . }}
-{{- if .Values.connectors }}
+{{- if .Values.connectorFiles.enabled }}
 - name: connectors
   configMap:
     name: {{ include "sluice.fullname" . }}-connectors
@@ -128,7 +128,7 @@
 - name: config
   mountPath: /etc/sluice/config
   readOnly: true
-{{- if .Values.connectors }}
+{{- if .Values.connectorFiles.enabled }}
 - name: connectors
   mountPath: /etc/sluice/connectors
   readOnly: true

@@ -77,7 +77,11 @@
 {{- $_ := set $all "task.shutdown.graceful.timeout.ms" (mul .Values.shutdown.drainSeconds 1000) -}}
 {{- $_ := set $all "log.level" .Values.log.level -}}
 {{- $_ := set $all "log.format" .Values.log.format -}}
-{{- if .Values.connectors }}{{ $_ := set $all "connectors.dir" "/etc/sluice/connectors" }}{{ end -}}
+{{- if .Values.connectorFiles.enabled -}}
+{{- $_ := set $all "connectors.dir" "/etc/sluice/connectors" -}}
+{{- $_ := set $all "connectors.dir.prune" .Values.connectorFiles.prune -}}
+{{- $_ := set $all "connectors.dir.delete.delay.ms" (mul .Values.connectorFiles.deleteDelaySeconds 1000) -}}
+{{- end -}}
 {{- include "sluice.addProviders" (list . $all) -}}
 {{- include "sluice.addRest" (list . $all) -}}
 {{- if ne .Values.kafka.securityProtocol "PLAINTEXT" -}}
@@ -88,6 +92,21 @@
 {{- range $key, $value := .Values.config }}{{ $_ := set $all $key $value }}{{ end -}}
 {{- $text := dict -}}
 {{- range $key, $value := $all }}{{ $_ := set $text $key (include "sluice.scalar" $value) }}{{ end -}}
+{{- toJson $text -}}
+{{- end -}}
+
+{{/* A connector as its file has it: all properties are text, also those below `config`. */}}
+{{- define "sluice.connector" -}}
+{{- $text := dict -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $text $key (include "sluice.connector" $value | fromJson) -}}
+{{- else if eq $key "adopt" -}}
+{{- $_ := set $text $key $value -}}
+{{- else -}}
+{{- $_ := set $text $key (include "sluice.scalar" $value) -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $text -}}
 {{- end -}}
 

@@ -489,6 +489,34 @@ def test_a_change_for_the_consumer_restarts_the_task_and_loses_nothing(sink):
     assert inbox.payloads(10) == [f"m{n}" for n in range(5)] + [f"n{n}" for n in range(5)]
 
 
+def members(one):
+    return len(one.kafka.group(one.consumers)["members"])
+
+
+def test_a_task_without_partitions_leaves_its_group_when_it_stops(sink):
+    """Otherwise the others wait for its session to time out, which takes 45 s by default."""
+    one = sink().run(tasks_max=3)
+    wait_until(lambda: members(one) == 3, 20, "three members", 0.1)
+    one.put(tasks_max=1)
+    wait_until(lambda: members(one) == 1, 10, lambda: f"one member\n{one.tails()}", 0.1)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+
+
+def test_restarts_in_the_middle_of_rebalances_leave_no_ghosts_in_the_group(sink):
+    one = sink().run(tasks_max=3, partitions=8)
+    inbox = one.inbox(one.topic)
+    for number in range(6):
+        one.kafka.produce(one.topic, pairs(20, keys=20, stem=f"r{number}-"))
+        answer = one.rest.post(f"/connectors/{one.name}/restart?includeTasks=true", None)
+        assert answer.status == 202, answer
+        one.wait_running(one.name, 3)
+    one.wait_committed(120, timeout=20)
+    wait_until(lambda: members(one) == 3, 10, lambda: f"three members\n{one.tails()}", 0.1)
+    found = inbox.payloads(120)
+    assert sorted(found) == sorted(f"r{n}-{m}" for n in range(6) for m in range(20))
+
+
 # --- both ways
 
 

@@ -19,6 +19,8 @@
 #define LOG_LEVEL_WARNING 4
 /* How often the owner comes by at least: there are questions to ask. */
 #define SERVE_EVERY_MS 5000
+/* The group names a new member at once. */
+#define NAME_MS 1000
 
 /* ---- what the group is doing ---- */
 
@@ -462,28 +464,6 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     return err;
 }
 
-/* What auto.offset.reset says of a topic that is new; its first record is looked for where it must
- * be, as librdkafka remembers where the old one began. */
-static int64_t offset_anew(const struct kvs *props)
-{
-    static const struct {
-        const char *value;
-        int64_t offset;
-    } rows[] = {
-        { "smallest", 0 },
-        { "earliest", 0 },
-        { "beginning", 0 },
-        { "error", RD_KAFKA_OFFSET_INVALID },
-    };
-    const char *value = kvs_get(props, "auto.offset.reset");
-    for (size_t i = 0; value && i < N_ELEMENTS(rows); i++) {
-        if (strcmp(rows[i].value, value) == 0) {
-            return rows[i].offset;
-        }
-    }
-    return RD_KAFKA_OFFSET_END;
-}
-
 static void free_all(struct kafka_consumer *consumer)
 {
     topic_search_stop(consumer->search);
@@ -540,7 +520,7 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
         rd_kafka_queue_io_event_enable(consumer->events, consumer->event_fd, &one, sizeof(one));
         rd_kafka_queue_io_event_enable(consumer->records, consumer->event_fd, &one, sizeof(one));
         consumer->committed = committed_start(consumer->client, consumer->event_fd);
-        consumer->anew = offset_anew(options->props);
+        consumer->anew = consumer_offset_anew(options->props);
         err = options->pattern ? topic_search_start(consumer->client, options->pattern, interval_ms,
                                                     consumer->event_fd, &consumer->search, reterr)
                                : subscribe(consumer, options->topics, reterr);
@@ -553,6 +533,54 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
     return err;
 }
 
+/* Serves what comes by a queue until something is so or the time is up. */
+static void serve_until(struct kafka_consumer *consumer, rd_kafka_queue_t *queue,
+                        bool (*is_so)(const struct kafka_consumer *consumer), uint64_t deadline_ms)
+{
+    uint64_t now_ms = clock_mono_ms();
+    while (!is_so(consumer) && now_ms < deadline_ms) {
+        uint64_t left_ms = deadline_ms - now_ms;
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, left_ms < 100 ? (int)left_ms : 100);
+        if (event) {
+            take_event(consumer, event);
+        }
+        now_ms = clock_mono_ms();
+    }
+}
+
+static bool knows_its_name(const struct kafka_consumer *consumer)
+{
+    return kafka_consumer_may_commit(consumer) || rdk_is_member(consumer->client);
+}
+
+static bool is_no_member(const struct kafka_consumer *consumer)
+{
+    return !rdk_is_member(consumer->client);
+}
+
+static bool is_closed(const struct kafka_consumer *consumer)
+{
+    return rd_kafka_consumer_closed(consumer->client) != 0;
+}
+
+/* A member that the group does not hear of any more holds up every rebalance until its session
+ * times out. So one that has just asked to join waits for the name that it is given, or it could
+ * not leave; and one without partitions, which a close alone would forget there, leaves first.
+ * Returns whether it has been a member. */
+static bool leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
+{
+    serve_until(consumer, consumer->events, knows_its_name, clock_mono_ms() + NAME_MS);
+    bool was_member = rdk_is_member(consumer->client);
+    if (rdk_leave_empty(consumer->client)) {
+        serve_until(consumer, consumer->events, is_no_member, deadline_ms);
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
+    report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
+    serve_until(consumer, queue, is_closed, deadline_ms);
+    rd_kafka_queue_destroy(queue);
+    return was_member || rdk_is_member(consumer->client);
+}
+
 void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
 {
     if (!consumer) {
@@ -563,20 +591,7 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     topic_search_stop(TAKE(consumer->search));
     committed_stop(TAKE(consumer->committed));
     kafka_consumer_release(consumer);
-    bool was_member = rdk_is_member(consumer->client);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
-    report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
-    uint64_t now_ms = clock_mono_ms();
-    while (!rd_kafka_consumer_closed(consumer->client) && now_ms < deadline_ms) {
-        uint64_t left_ms = deadline_ms - now_ms;
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, left_ms < 100 ? (int)left_ms : 100);
-        if (event) {
-            take_event(consumer, event);
-        }
-        now_ms = clock_mono_ms();
-    }
-    rd_kafka_queue_destroy(queue);
-    if (!consumer->had_assignment && (was_member || rdk_is_member(consumer->client))) {
+    if (leave(consumer, deadline_ms) && !consumer->had_assignment) {
         rdk_give_up(consumer->client);
         return;
     }

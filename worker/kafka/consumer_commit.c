@@ -14,6 +14,28 @@
 
 /* ---- partitions that are new ---- */
 
+/* The first record is looked for where it must be, as librdkafka remembers where the old topic
+ * began. */
+int64_t consumer_offset_anew(const struct kvs *props)
+{
+    static const struct {
+        const char *value;
+        int64_t offset;
+    } rows[] = {
+        { "smallest", 0 },
+        { "earliest", 0 },
+        { "beginning", 0 },
+        { "error", RD_KAFKA_OFFSET_INVALID },
+    };
+    const char *value = kvs_get(props, "auto.offset.reset");
+    for (size_t i = 0; value && i < N_ELEMENTS(rows); i++) {
+        if (strcmp(rows[i].value, value) == 0) {
+            return rows[i].offset;
+        }
+    }
+    return RD_KAFKA_OFFSET_END;
+}
+
 static void seek(struct kafka_consumer *consumer, const struct assigned *assigned)
 {
     const struct kafka_partition *partition = &assigned->partition;

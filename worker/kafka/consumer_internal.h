@@ -47,6 +47,8 @@ struct kafka_consumer {
 /* consumer_find returns what is assigned of a partition; NULL: it is not. */
 struct assigned *consumer_find(const struct kafka_consumer *consumer, const char *topic,
                                int32_t number);
+/* consumer_offset_anew returns at which offset a topic that was made again is begun. */
+int64_t consumer_offset_anew(const struct kvs *props);
 /* consumer_follow_commits does what is due about commits: an answer that is there, a question. */
 void consumer_follow_commits(struct kafka_consumer *consumer);
 /* consumer_take_committed handles the answer to a commit. */

@@ -183,6 +183,13 @@ static void leave(struct group *group)
 {
     uint64_t deadline_ms = clock_mono_ms() + (uint64_t)group->leave_timeout_ms;
     bool was_member = rdk_is_member(group->client);
+    bool empty = rdk_leave_empty(group->client);
+    while (empty && rdk_is_member(group->client) && clock_mono_ms() < deadline_ms) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(group->queue, 100);
+        if (event) {
+            take_event(group, event);
+        }
+    }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(group->client);
     report_error(group, rd_kafka_consumer_close_queue(group->client, queue));
     while (!rd_kafka_consumer_closed(group->client) && clock_mono_ms() < deadline_ms) {

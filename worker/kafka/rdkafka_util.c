@@ -261,6 +261,18 @@ bool rdk_is_member(rd_kafka_t *client)
     return is_member;
 }
 
+bool rdk_leave_empty(rd_kafka_t *client)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    if (!rdk_is_member(client) ||
+        rd_kafka_assignment(client, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    bool empty = list->cnt == 0;
+    rd_kafka_topic_partition_list_destroy(list);
+    return empty && rd_kafka_unsubscribe(client) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 void rdk_give_up(const rd_kafka_t *client)
 {
     log_warn(NULL, "KAFKA-CLIENT-LEFT",

@@ -49,4 +49,10 @@ enum err rdk_hopeless(rd_kafka_resp_err_t code);
  * Whoever closes one lets it leave the group, keeps what its callbacks use, and gives it up by
  * rdk_give_up: idle threads stay. Thread: the consumer's. */
 bool rdk_is_member(rd_kafka_t *client);
+/* rdk_leave_empty makes a member that has been assigned nothing leave its group. A close alone
+ * (2.0.2, cooperative) forgets it there until its session times out, and no rebalance ends before.
+ * True: it leaves, once a join that is under way has ended; the caller goes on serving events and
+ * closes when rdk_is_member says no. False: it has partitions, or is no member. Thread: the
+ * consumer's. */
+bool rdk_leave_empty(rd_kafka_t *client);
 void rdk_give_up(const rd_kafka_t *client);

@@ -132,6 +132,25 @@ static void note_filters(struct source_bench *f, const char *sign)
     }
 }
 
+void source_accept(struct source_bench *f)
+{
+    uint64_t deadline_ms = clock_mono_ms() + SOURCE_PATIENCE_MS;
+    while (!broker_accept(&f->broker)) {
+        assert_true(clock_mono_ms() < deadline_ms);
+        (void)poll(&(struct pollfd){ .fd = f->broker.listen_fd, .events = POLLIN }, 1, 100);
+    }
+}
+
+void source_greeted(struct source_bench *f)
+{
+    source_accept(f);
+    uint64_t deadline_ms = clock_mono_ms() + SOURCE_PATIENCE_MS;
+    while (broker_next(&f->broker) != PACKET_CONNECT) {
+        assert_true(clock_mono_ms() < deadline_ms);
+        (void)poll(&(struct pollfd){ .fd = f->broker.fd, .events = POLLIN }, 1, 100);
+    }
+}
+
 void source_serve(struct source_bench *f)
 {
     struct fake_broker *broker = &f->broker;

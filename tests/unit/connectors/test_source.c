@@ -294,7 +294,7 @@ static void test_stop_while_connecting_is_prompt(void **state)
 {
     struct source_bench *f = *state;
     source_start(f, false);
-    WAIT_FOR(f, broker_accept(&f->broker)); /* and no answer to its CONNECT */
+    source_accept(f); /* and no answer to its CONNECT */
     uint64_t begin_ms = clock_mono_ms();
     runner_stop(f->runner, SOURCE_TASK, begin_ms + 10000);
     while (atomic_load(&f->stopped) == 0) {
@@ -316,8 +316,7 @@ static void test_refused_credentials_fail_the_task_naming_the_broker(void **stat
 {
     struct source_bench *f = *state;
     source_start(f, false);
-    WAIT_FOR(f, broker_accept(&f->broker));
-    WAIT_FOR(f, broker_next(&f->broker) == PACKET_CONNECT);
+    source_greeted(f);
     broker_connack(&f->broker, true, false, 0x87, NULL, 0);
     WAIT_FOR(f, atomic_load(&f->failed) == 1);
     assert_non_null(strstr(f->trace, "127.0.0.1"));
@@ -329,8 +328,7 @@ static void test_refused_credentials_are_tried_again_when_asked_to(void **state)
     struct source_bench *f = *state;
     kvs_set(&f->config, "errors.retry.timeout", "-1");
     source_start(f, false);
-    WAIT_FOR(f, broker_accept(&f->broker));
-    WAIT_FOR(f, broker_next(&f->broker) == PACKET_CONNECT);
+    source_greeted(f);
     broker_connack(&f->broker, true, false, 0x87, NULL, 0);
     broker_hang_up(&f->broker);
     WAIT_FOR(f, f->n_subscribes == 1);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real Kafka, real mosquitto and workers for tests, bench and quickstart. See README.md."""
 
+from .brokers import BROKERS
 from .cluster import Cluster
 from .connect import Connect
 from .kafka import Kafka
@@ -14,6 +15,7 @@ from .worker import Answer, Worker, find_program, request
 
 __all__ = [
     "Answer",
+    "BROKERS",
     "Cluster",
     "Connect",
     "Kafka",

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 
+from .brokers import BROKERS
 from .connect import Connect
 from .kafka import Kafka
 from .kafka_cluster import KafkaCluster
@@ -58,6 +59,10 @@ class Lab:
     def mosquitto(self, **options):
         """Starts a mosquitto (options: see Mosquitto)."""
         return self._started(Mosquitto(self.folder, name=self.unique("mosquitto"), **options))
+
+    def broker(self, kind):
+        """Starts an MQTT broker of another kind: a key of brokers.BROKERS."""
+        return self._started(BROKERS[kind](self.folder, name=self.unique(kind)))
 
     def new_worker(self, kafka, group, properties=None, name="worker", **options):
         """A worker that is not started yet; `kafka` is a Kafka or "host:port"."""

@@ -95,9 +95,13 @@ static void on_message(void *arg, const struct mqtt_message *message)
             message->oversize > 0
                 ? redelivery_hash(message->topic, &message->oversize, sizeof(message->oversize))
                 : redelivery_hash(message->topic, message->payload, message->length);
+        if (redelivery_held(session->redelivery) == 0) {
+            session->held_ms = clock_mono_ms();
+        }
         enum redelivery_kind kind =
             redelivery_receive(session->redelivery, message->id, message->duplicate, hash);
         if (kind == REDELIVERY_HELD) {
+            session->n_resent++;
             return;
         }
         own.delivered = kind == REDELIVERY_DELIVERED;

@@ -23,6 +23,7 @@ struct redelivery {
     size_t n_lost;
     uint64_t *known; /* by id: hash of a delivered and unacknowledged message, 0: none */
     size_t n_known;
+    uint64_t *late; /* by id: hash of a message that was acknowledged late on this connection */
 };
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -76,6 +77,7 @@ void redelivery_free(struct redelivery *redelivery)
     free(redelivery->place);
     free(redelivery->lost);
     free(redelivery->known);
+    free(redelivery->late);
     free(redelivery);
 }
 
@@ -105,6 +107,20 @@ static bool take_known(struct redelivery *redelivery, uint16_t id, bool duplicat
     return same;
 }
 
+/* Whether this is a copy that was on its way when its message was acknowledged. There may be more
+ * of them; another message with that id ends it. */
+static bool is_late_copy(struct redelivery *redelivery, uint16_t id, bool duplicate, uint64_t hash)
+{
+    if (!redelivery->late) {
+        return false;
+    }
+    bool same = duplicate && redelivery->late[id] == hash;
+    if (!same) {
+        redelivery->late[id] = 0;
+    }
+    return same;
+}
+
 enum redelivery_kind redelivery_receive(struct redelivery *redelivery, uint16_t id, bool duplicate,
                                         uint64_t hash)
 {
@@ -121,7 +137,9 @@ enum redelivery_kind redelivery_receive(struct redelivery *redelivery, uint16_t 
     }
     redelivery->held[redelivery->n_held++] = (struct held){ id, hash };
     redelivery->place[id] = (uint32_t)redelivery->n_held;
-    return take_known(redelivery, id, duplicate, hash) ? REDELIVERY_DELIVERED : REDELIVERY_NEW;
+    bool delivered = take_known(redelivery, id, duplicate, hash);
+    delivered = is_late_copy(redelivery, id, duplicate, hash) || delivered;
+    return delivered ? REDELIVERY_DELIVERED : REDELIVERY_NEW;
 }
 
 size_t redelivery_held(const struct redelivery *redelivery)
@@ -137,8 +155,25 @@ void redelivery_acked(struct redelivery *redelivery)
     redelivery->n_held = 0;
 }
 
+void redelivery_acked_late(struct redelivery *redelivery)
+{
+    if (!redelivery->late) {
+        redelivery->late = xcalloc(N_IDS, sizeof(*redelivery->late));
+    }
+    for (size_t i = 0; i < redelivery->n_held; i++) {
+        redelivery->late[redelivery->held[i].id] = redelivery->held[i].hash;
+    }
+    redelivery_acked(redelivery);
+}
+
+void redelivery_forget_late(struct redelivery *redelivery)
+{
+    free(TAKE(redelivery->late));
+}
+
 void redelivery_lost(struct redelivery *redelivery)
 {
+    redelivery_forget_late(redelivery);
     /* What the connection that ends now did not bring again stays unknown: the broker may have
      * given its packet id to another message meanwhile. */
     forget_all(redelivery);

@@ -13,6 +13,9 @@
 #define TAKEOVER_MAX_MS    300000
 #define TAKEOVER_LIMIT     7
 #define TAKEOVER_STABLE_MS 300000
+/* Brokers that send again on the same connection do so after 5 to 30 s. */
+#define RESEND_MIN_MS 2000
+#define RESEND_MAX_MS 60000
 /* Added to the wait when the broker asks for rest. */
 #define LATER_MS  5000
 #define STABLE_MS 10000 /* a connection that lasted this long ends a row of failures */
@@ -438,6 +441,24 @@ void mqtt_session_read(struct mqtt_session *session)
     }
 }
 
+/* The acknowledgements of all that is held are about to leave. */
+static void note_acked(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (session->late_ms > 0 && now_ms >= session->late_ms) {
+        session->late_ms = 0;
+        redelivery_forget_late(session->redelivery);
+    }
+    bool settled = !session->connack.session_present ||
+                   session->held_ms >= session->connected_ms + RESEND_MAX_MS;
+    bool held = redelivery_held(session->redelivery) > 0;
+    if (held && settled && now_ms >= session->held_ms + RESEND_MIN_MS) {
+        session->late_ms = now_ms + RESEND_MAX_MS;
+        redelivery_acked_late(session->redelivery);
+    } else {
+        redelivery_acked(session->redelivery);
+    }
+}
+
 size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
 {
     if (!session_is_connected(session)) {
@@ -445,7 +466,7 @@ size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
     }
     size_t n = redelivery_held(session->redelivery);
     /* From here on the broker may have seen them. */
-    redelivery_acked(session->redelivery);
+    note_acked(session, now_ms);
     if (link_wants_write(session->link)) {
         session->written_ms = now_ms;
     }
@@ -526,6 +547,13 @@ bool mqtt_session_connected(const struct mqtt_session *session)
 size_t mqtt_session_held(const struct mqtt_session *session)
 {
     return redelivery_held(session->redelivery);
+}
+
+size_t mqtt_session_take_resent(struct mqtt_session *session)
+{
+    size_t n = session->n_resent;
+    session->n_resent = 0;
+    return n;
 }
 
 uint64_t mqtt_session_park_at(const struct mqtt_session *session, uint64_t held_ms)

@@ -164,6 +164,9 @@ bool mqtt_session_idle(const struct mqtt_session *session);
 bool mqtt_session_connected(const struct mqtt_session *session);
 /* mqtt_session_held returns the number of messages whose PUBACK is held. */
 size_t mqtt_session_held(const struct mqtt_session *session);
+/* mqtt_session_take_resent returns how many copies of messages that are still held the broker has
+ * sent since the last call; they were not handed out. */
+size_t mqtt_session_take_resent(struct mqtt_session *session);
 /* mqtt_session_park_at returns until when messages that are held since held_ms may stay so: then
  * the connection should be dropped, before the broker does it because it hears nothing. */
 uint64_t mqtt_session_park_at(const struct mqtt_session *session, uint64_t held_ms);

@@ -84,6 +84,9 @@ struct mqtt_session {
     bool last_read_full;
     uint64_t stall_ms; /* when silence is suspicious; 0: it is not */
     uint64_t stall_wait_ms;
+    uint64_t held_ms; /* when the first of the held messages came */
+    uint64_t late_ms; /* when copies of what was acknowledged late stop to be expected; 0: none */
+    size_t n_resent;  /* copies of held messages, see mqtt_session_take_resent */
 
     /* subscriptions */
     bool exclusive;     /* the mode that holds on this connection */

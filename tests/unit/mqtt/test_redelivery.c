@@ -120,6 +120,46 @@ static void test_knowledge_lasts_for_one_connection(void **state)
     assert_int_equal(redelivery_receive(r, 2, true, 102), REDELIVERY_NEW);
 }
 
+static void test_copies_of_what_was_acknowledged_late_are_absorbed(void **state)
+{
+    struct redelivery *redelivery = *state;
+    assert_int_equal(redelivery_receive(redelivery, 1, false, 11), REDELIVERY_NEW);
+    redelivery_acked_late(redelivery);
+    /* More than one may have been under way. */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(redelivery_receive(redelivery, 1, true, 11), REDELIVERY_DELIVERED);
+        redelivery_acked(redelivery);
+    }
+    assert_int_equal(redelivery_receive(redelivery, 1, true, 12), REDELIVERY_NEW);
+    redelivery_acked(redelivery);
+    assert_int_equal(redelivery_receive(redelivery, 1, true, 11), REDELIVERY_NEW);
+}
+
+static void test_id_that_means_another_message_ends_the_wait_for_copies(void **state)
+{
+    struct redelivery *redelivery = *state;
+    (void)redelivery_receive(redelivery, 1, false, 11);
+    redelivery_acked_late(redelivery);
+    /* An equal message of its own, and what may come again of it. */
+    assert_int_equal(redelivery_receive(redelivery, 1, false, 11), REDELIVERY_NEW);
+    redelivery_acked(redelivery);
+    assert_int_equal(redelivery_receive(redelivery, 1, true, 11), REDELIVERY_NEW);
+}
+
+static void test_copies_are_expected_on_the_same_connection_only_and_not_for_ever(void **state)
+{
+    struct redelivery *redelivery = *state;
+    (void)redelivery_receive(redelivery, 1, false, 11);
+    redelivery_acked_late(redelivery);
+    redelivery_forget_late(redelivery);
+    assert_int_equal(redelivery_receive(redelivery, 1, true, 11), REDELIVERY_NEW);
+    redelivery_acked_late(redelivery);
+    redelivery_lost(redelivery);
+    redelivery_settled(redelivery, true);
+    redelivery_connected(redelivery, true);
+    assert_int_equal(redelivery_receive(redelivery, 1, true, 11), REDELIVERY_NEW);
+}
+
 static void test_hash_tells_topic_from_payload(void **state)
 {
     (void)state;
@@ -150,6 +190,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_possibly_sent_acknowledgements_are_not_absorbed,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_knowledge_lasts_for_one_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_copies_of_what_was_acknowledged_late_are_absorbed,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_id_that_means_another_message_ends_the_wait_for_copies,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_copies_are_expected_on_the_same_connection_only_and_not_for_ever, set_up,
+            tear_down),
         cmocka_unit_test(test_hash_tells_topic_from_payload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,10 @@ static void next_window(struct reader *reader, size_t n_good)
 static void count_in(struct reader *reader)
 {
     struct metric_scope *metrics = reader->context->metrics;
+    size_t n_resent = mqtt_session_take_resent(reader->session);
+    if (n_resent > 0) {
+        metric_add(metrics, METRIC_RESENT, 0, n_resent);
+    }
     if (reader->n_in == 0) {
         return;
     }

@@ -93,14 +93,59 @@ static void test_fewer_tasks_keep_all_sessions(void **state)
     assert_sessions(f, 0, "0,1,2,3");
 }
 
-static void test_lowering_the_sessions_keeps_them(void **state)
+static void assert_retiring(const struct fixture *f, const char *ids)
+{
+    for (size_t i = 0; i < f->n_tasks; i++) {
+        const char *text = kvs_get(&f->tasks[i], MQTT_TASK_RETIRING);
+        assert_string_equal(text ? text : "", ids);
+    }
+}
+
+static void test_lowering_the_sessions_retires_those_beyond(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "mqtt.sessions", "4");
+    divide(f);
+    assert_retiring(f, "");
+    kvs_set(&f->config, "mqtt.sessions", "2");
+    divide(f);
+    assert_sessions(f, 0, "0,1");
+    assert_retiring(f, "[\"sluice-g-c/1-2\",\"sluice-g-c/1-3\"]");
+    /* Another change on the way forgets none, and one that is wanted again stays. */
+    kvs_set(&f->config, "mqtt.sessions", "3");
+    divide(f);
+    assert_sessions(f, 0, "0,1,2");
+    assert_retiring(f, "[\"sluice-g-c/1-3\"]");
+    struct source_settings settings;
+    read_task(f, 0, &settings);
+    assert_int_equal(settings.retiring.n_items, 1);
+    assert_string_equal(settings.retiring.items[0], "sluice-g-c/1-3");
+    source_settings_fini(&settings);
+}
+
+static void test_lowering_the_sessions_keeps_them_where_that_is_asked_for(void **state)
 {
     struct fixture *f = *state;
     kvs_set(&f->config, "mqtt.sessions", "4");
     divide(f);
     kvs_set(&f->config, "mqtt.sessions", "2");
+    kvs_set(&f->config, "mqtt.sessions.retire", "never");
     divide(f);
     assert_sessions(f, 0, "0,1,2,3");
+    assert_retiring(f, "");
+}
+
+static void test_another_prefix_retires_all_under_the_old_one(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "mqtt.sessions", "2");
+    divide(f);
+    kvs_set(&f->config, "mqtt.client.id.prefix", "p,");
+    divide(f);
+    assert_retiring(f, "[\"sluice-g-c/1-0\",\"sluice-g-c/1-1\"]");
+    kvs_set(&f->config, "mqtt.client.id.prefix", "q-");
+    divide(f);
+    assert_retiring(f, "[\"sluice-g-c/1-0\",\"sluice-g-c/1-1\",\"p,c/1-0\",\"p,c/1-1\"]");
 }
 
 static void test_there_are_no_more_tasks_than_sessions(void **state)
@@ -240,7 +285,9 @@ int main(void)
         DIVIDES(test_one_session_for_each_task_by_default),
         DIVIDES(test_sessions_are_dealt_out_in_turn),
         DIVIDES(test_fewer_tasks_keep_all_sessions),
-        DIVIDES(test_lowering_the_sessions_keeps_them),
+        DIVIDES(test_lowering_the_sessions_retires_those_beyond),
+        DIVIDES(test_lowering_the_sessions_keeps_them_where_that_is_asked_for),
+        DIVIDES(test_another_prefix_retires_all_under_the_old_one),
         DIVIDES(test_there_are_no_more_tasks_than_sessions),
         DIVIDES(test_task_configs_hold_no_secret),
         DIVIDES(test_names_follow_from_group_and_connector),

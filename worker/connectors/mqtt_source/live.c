@@ -11,6 +11,7 @@
 #include "worker/change_cost.h"
 #include "worker/connectors/mqtt_source/mqtt_source.h"
 #include "worker/connectors/mqtt_source/source_task.h"
+#include "worker/mqtt/filter_list.h"
 
 static bool hosts(const struct source_settings *settings, int k)
 {
@@ -52,6 +53,10 @@ static bool other_sessions(const struct source_task *task)
 
 static bool leaves(const struct source_task *task, const struct reader *reader)
 {
+    const char *leaving = reader_leaving(reader);
+    if (leaving) {
+        return !filter_list_has(&task->next->settings.retiring, leaving);
+    }
     return !hosts(&task->next->settings, reader_session(reader)) || other_sessions(task);
 }
 
@@ -150,7 +155,9 @@ static void add_readers(struct source_task *task, bool all)
             source_task_add_reader(task, settings->sessions[i]);
         }
     }
-    metric_set(task->context->metrics, METRIC_MQTT_SESSIONS, 0, (double)task->n_readers);
+    if (all) {
+        source_task_add_leavers(task);
+    }
 }
 
 /* What the last poll found belongs to the readers of before: the next one asks for these. */

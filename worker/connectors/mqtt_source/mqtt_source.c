@@ -64,15 +64,58 @@ void source_task_parts(struct source_task *task, struct reader_parts *ret_parts)
     };
 }
 
-void source_task_add_reader(struct source_task *task, int k)
+static void add_reader(struct source_task *task, struct reader *reader)
 {
-    struct reader_parts parts;
-    source_task_parts(task, &parts);
     size_t n = task->n_readers + 1;
     task->readers = xrealloc(task->readers, n * sizeof(struct reader *));
     task->polls = xrealloc(task->polls, (n + 2) * sizeof(*task->polls));
     task->polls[task->n_readers] = (struct pollfd){ .fd = -1 };
-    task->readers[task->n_readers++] = reader_new(&parts, k, task->event_fd);
+    task->readers[task->n_readers++] = reader;
+}
+
+void source_task_add_reader(struct source_task *task, int k)
+{
+    struct reader_parts parts;
+    source_task_parts(task, &parts);
+    add_reader(task, reader_new(&parts, k, task->event_fd));
+}
+
+static bool has_leaver(const struct source_task *task, const char *client_id)
+{
+    bool has = false;
+    for (size_t i = 0; i < task->n_readers && !has; i++) {
+        const char *leaving = reader_leaving(task->readers[i]);
+        has = leaving && strcmp(leaving, client_id) == 0;
+    }
+    return has;
+}
+
+/* What is not recorded was never subscribed to, or is ended. */
+void source_task_add_leavers(struct source_task *task)
+{
+    const struct config_list *ids = &task->setup->settings.retiring;
+    struct reader_parts parts;
+    source_task_parts(task, &parts);
+    for (size_t i = 0; i < ids->n_items; i++) {
+        if (filters_known(task->context->control, ids->items[i]) &&
+            !has_leaver(task, ids->items[i])) {
+            add_reader(task, reader_new_leaving(&parts, ids->items[i], task->event_fd));
+        }
+    }
+}
+
+static void drop_gone(struct source_task *task)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < task->n_readers; i++) {
+        if (reader_gone(task->readers[i])) {
+            reader_free(task->readers[i]);
+        } else {
+            task->polls[kept] = task->polls[i];
+            task->readers[kept++] = task->readers[i];
+        }
+    }
+    task->n_readers = kept;
 }
 
 static enum err source_new(const struct task_context *context, void **ret_task,
@@ -93,7 +136,7 @@ static enum err source_new(const struct task_context *context, void **ret_task,
     for (size_t i = 0; i < settings->n_sessions; i++) {
         source_task_add_reader(task, settings->sessions[i]);
     }
-    metric_set(context->metrics, METRIC_MQTT_SESSIONS, 0, (double)task->n_readers);
+    source_task_add_leavers(task);
     *ret_task = task;
     return ERR_OK;
 }
@@ -162,6 +205,7 @@ static void set_gauges(const struct source_task *task)
         }
     }
     size_t window = task->n_readers * task->setup->settings.window;
+    metric_set(metrics, METRIC_MQTT_SESSIONS, 0, (double)task->n_readers);
     metric_set(metrics, METRIC_MQTT_CONNECTED, 0, n_connected);
     metric_set(metrics, METRIC_PARKED, 0, n_parked);
     metric_set(metrics, METRIC_UNACKED, 0, (double)n_held);
@@ -287,6 +331,7 @@ static enum task_end source_run(void *state, struct error *reterr)
         if (live_step(task, task_wanted(task->context->control) == TASK_WANTED_STOP)) {
             continue;
         }
+        drop_gone(task);
         set_gauges(task);
         report(task, wish);
         if (task_wanted(task->context->control) == TASK_WANTED_STOP && all_at_rest(task)) {

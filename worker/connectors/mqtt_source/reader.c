@@ -179,10 +179,9 @@ static void read_messages(struct reader *reader, uint64_t now_ms)
 #ifdef SLUICE_NAIVE_ACK
     /* What a client without the gate does, to show that the tests would see the loss. */
     (void)mqtt_session_release(reader->session, now_ms);
-#else
-    (void)now_ms;
 #endif
     count_in(reader);
+    leaver_note(reader, now_ms);
 #ifndef SLUICE_NAIVE_ACK
     /* From here on the window waits: what still comes stays in the socket until it is through. */
     reader->gate_closed = window_messages(reader->window) > 0;
@@ -210,6 +209,7 @@ static void go_to_rest(struct reader *reader, enum reader_wish wish, uint64_t no
 bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struct error *reterr)
 {
     uint64_t now_ms = clock_mono_ms();
+    wish = leaver_wish(reader, wish, now_ms);
     reader_send_waiting(reader);
     check_window(reader);
     check_patience(reader, now_ms);
@@ -244,6 +244,8 @@ uint64_t reader_poll(const struct reader *reader, enum reader_wish wish, struct 
         uint64_t park_ms = mqtt_session_park_at(reader->session, opened_ms);
         until = park_ms < until ? park_ms : until;
     }
+    uint64_t leave_ms = leaver_deadline(reader, now_ms);
+    until = leave_ms < until ? leave_ms : until;
     if (!list_empty(&reader->waiting) && now_ms + BUSY_MS < until) {
         until = now_ms + BUSY_MS;
     }
@@ -298,7 +300,9 @@ static void take_parts(struct reader *reader, const struct reader_parts *parts)
     reader->settings = parts->settings;
     reader->pipeline = parts->pipeline;
     config_list_fini(&reader->own_filters);
-    source_settings_own_filters(reader->settings, reader->k, &reader->own_filters);
+    if (reader->phase == LEAVE_NOT) {
+        source_settings_own_filters(reader->settings, reader->k, &reader->own_filters);
+    }
     reader->options = reader->settings->options;
     reader->options.client_id = reader->client_id;
     reader->options.own = &reader->own_filters;
@@ -306,15 +310,21 @@ static void take_parts(struct reader *reader, const struct reader_parts *parts)
     reader->options.leaving = &reader->leaving;
     reader->options.takeover_wait_ms = takeover_wait_ms(reader->context);
     reader->options.log = reader->context->log;
+    if (reader->phase != LEAVE_NOT) {
+        leaver_options(reader);
+    }
 }
 
-struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
+/* Takes client_id. */
+static struct reader *make(const struct reader_parts *parts, int k, char *client_id, int event_fd)
 {
     struct reader *reader = xcalloc(1, sizeof(*reader));
     const struct task_context *context = parts->context;
     list_init(&reader->waiting);
     reader->k = k;
-    reader->client_id = source_settings_client_id(parts->settings, k);
+    reader->phase = k < 0 ? LEAVE_DRAIN : LEAVE_NOT;
+    reader->client_id = client_id;
+    reader->since_ms = clock_mono_ms();
     take_parts(reader, parts);
     filters_load(context->control, reader->client_id, &reader->recorded, &reader->leaving);
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
@@ -325,6 +335,28 @@ struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
     reader_handlers(reader, &handlers);
     reader->session = mqtt_session_new(&reader->options, &handlers);
     return reader;
+}
+
+struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd)
+{
+    return make(parts, k, source_settings_client_id(parts->settings, k), event_fd);
+}
+
+struct reader *reader_new_leaving(const struct reader_parts *parts, const char *client_id,
+                                  int event_fd)
+{
+    log_info(parts->context->log, "MQTT-SESSION-RETIRING", "session=\"%s\"", client_id);
+    return make(parts, -1, xstrdup(client_id), event_fd);
+}
+
+const char *reader_leaving(const struct reader *reader)
+{
+    return reader->phase == LEAVE_NOT ? NULL : reader->client_id;
+}
+
+bool reader_gone(const struct reader *reader)
+{
+    return reader->phase == LEAVE_GONE;
 }
 
 void reader_adopt(struct reader *reader, const struct reader_parts *parts, bool anew)
@@ -352,7 +384,7 @@ bool reader_quiet(const struct reader *reader)
 
 bool reader_answered(const struct reader *reader)
 {
-    return reader->answered;
+    return reader->answered || reader->phase != LEAVE_NOT;
 }
 
 void reader_free(struct reader *reader)

@@ -27,6 +27,14 @@ struct reader_parts {
 
 /* reader_new makes the reader of session k. event_fd is written when its records are delivered. */
 struct reader *reader_new(const struct reader_parts *parts, int k, int event_fd);
+/* reader_new_leaving makes the reader of a session that is given up for good: what is queued in it
+ * is delivered, then the broker forgets it. */
+struct reader *reader_new_leaving(const struct reader_parts *parts, const char *client_id,
+                                  int event_fd);
+/* reader_leaving returns the client id of such a session, NULL for the others. */
+const char *reader_leaving(const struct reader *reader);
+/* reader_gone tells whether such a session is ended. */
+bool reader_gone(const struct reader *reader);
 /* reader_adopt goes over to other parts. Another pipeline needs a reader that is quiet; anew, which
  * lets it connect anew, one at rest as well. A connection that stands follows changed filters. */
 void reader_adopt(struct reader *reader, const struct reader_parts *parts, bool anew);

@@ -140,6 +140,10 @@ static void on_leaving(void *arg, const struct config_list *filters)
 static bool may_give_up(void *arg, const char *filter)
 {
     const struct reader *reader = arg;
+    if (reader->phase != LEAVE_NOT) {
+        return reader->settings->retire_anyway ||
+               filters_may_retire(reader->context->control, reader->settings, filter);
+    }
     return filters_may_go(reader->context->control, reader->settings, reader->k, &reader->recorded,
                           filter);
 }
@@ -162,6 +166,7 @@ static void on_connected(void *arg, bool session_present)
     if (!session_present && reader->recorded.n_items > 0 && !reader->options.clean) {
         note_lost_session(reader);
     }
+    leaver_connected(reader, session_present);
     reader->offline_ms = 0;
     reader->parked = false;
     metric_add(reader->context->metrics, METRIC_MQTT_CONNECTS, 0, 1);

@@ -16,6 +16,20 @@ struct waiting {
     struct mqtt_message message;
 };
 
+/* X(name): how far a session that is given up for good has come. */
+#define LEAVE_PHASES(X)                                                                            \
+    X(NOT)   /* it is one of the connector's */                                                    \
+    X(DRAIN) /* read, and its filters given up */                                                  \
+    X(AGAIN) /* connected anew: some brokers hand out the rest only then */                        \
+    X(END)   /* connected with a clean start, so that the broker forgets it */                     \
+    X(GONE)  /* done */
+
+enum leave_phase {
+#define X(name) LEAVE_##name,
+    LEAVE_PHASES(X)
+#undef X
+};
+
 struct reader {
     const struct task_context *context;
     const struct source_settings *settings;
@@ -25,7 +39,12 @@ struct reader {
     struct config_list recorded; /* what the session is subscribed to */
     struct config_list leaving;  /* the part of it that the broker may have dropped by now */
     char *client_id;
-    int k; /* number of the session */
+    int k; /* number of the session; -1: it is given up for good */
+    enum leave_phase phase;
+    bool phase_over;   /* the connection closes, then the next phase begins */
+    uint64_t since_ms; /* when the first phase began */
+    uint64_t last_ms;  /* when a message came last, or the connection began */
+    size_t n_late;     /* messages that the session still brought */
     struct mqtt_session *session;
     struct window *window;
     struct list waiting;
@@ -57,5 +76,14 @@ bool reader_take_result(struct reader *reader, enum pipeline_result result);
  * it to the broker. */
 void reader_send_waiting(struct reader *reader);
 void reader_forget_waiting(struct reader *reader);
+/* The end of a session for good (leaver.c). leaver_options leaves out all subscriptions and, at the
+ * end, keeps nothing at the broker. leaver_wish returns what to do in place of `wish`;
+ * leaver_connected and leaver_note hear of connections and messages; leaver_deadline returns when
+ * to look again, UINT64_MAX if on events only. */
+void leaver_options(struct reader *reader);
+enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, uint64_t now_ms);
+void leaver_connected(struct reader *reader, bool session_present);
+void leaver_note(struct reader *reader, uint64_t now_ms);
+uint64_t leaver_deadline(const struct reader *reader, uint64_t now_ms);
 /* reader_store_filters records what the session is subscribed to. */
 void reader_store_filters(struct reader *reader);

@@ -53,14 +53,21 @@ static bool holds(struct task_control *control, const char *client_id, const cha
     return held;
 }
 
-bool filters_may_go(struct task_control *control, const struct source_settings *settings, int k,
-                    const struct config_list *recorded, const char *filter)
+/* The index of a filter of the settings, whether it is given as shared or not; n_items: none. */
+static size_t find_filter(const struct source_settings *settings, const char *filter)
 {
     size_t i = 0;
     while (i < settings->filters.n_items && strcmp(filter, settings->filters.items[i]) != 0 &&
            strcmp(filter, settings->shared.items[i]) != 0) {
         i++;
     }
+    return i;
+}
+
+bool filters_may_go(struct task_control *control, const struct source_settings *settings, int k,
+                    const struct config_list *recorded, const char *filter)
+{
+    size_t i = find_filter(settings, filter);
     if (i == settings->filters.n_items) {
         return true;
     }
@@ -72,6 +79,32 @@ bool filters_may_go(struct task_control *control, const struct source_settings *
     }
     CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, heir);
     return holds(control, client_id, settings->filters.items[i]);
+}
+
+bool filters_may_retire(struct task_control *control, const struct source_settings *settings,
+                        const char *filter)
+{
+    size_t i = find_filter(settings, filter);
+    bool may = i == settings->filters.n_items;
+    for (int k = 0; k < settings->total && !may; k++) {
+        CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, k);
+        may = holds(control, client_id, settings->shared.items[i]) ||
+              holds(control, client_id, settings->filters.items[i]);
+    }
+    return may;
+}
+
+bool filters_known(struct task_control *control, const char *client_id)
+{
+    CLEANUP(free_charp) char *partition = partition_of(client_id);
+    CLEANUP(free_charp) char *text = task_offset_get(control, partition);
+    return text != NULL;
+}
+
+void filters_forget(struct task_control *control, const char *client_id)
+{
+    CLEANUP(free_charp) char *partition = partition_of(client_id);
+    task_offset_put(control, partition, NULL);
 }
 
 static void add_list(cJSON *offset, const char *name, const struct config_list *filters)

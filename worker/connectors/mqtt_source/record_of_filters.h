@@ -17,6 +17,13 @@ void filters_load(struct task_control *control, const char *client_id,
  * Until then the two of them rather double it. */
 bool filters_may_go(struct task_control *control, const struct source_settings *settings, int k,
                     const struct config_list *recorded, const char *filter);
+/* filters_may_retire tells the same for a session that is given up for good and has no number: a
+ * filter that is wanted, shared or not, must be subscribed to by one of the connector's. */
+bool filters_may_retire(struct task_control *control, const struct source_settings *settings,
+                        const char *filter);
+/* filters_known tells whether anything is recorded for a session; filters_forget removes it. */
+bool filters_known(struct task_control *control, const char *client_id);
+void filters_forget(struct task_control *control, const char *client_id);
 /* filters_store records them. */
 void filters_store(struct task_control *control, const char *client_id,
                    const struct config_list *filters, const struct config_list *leaving);

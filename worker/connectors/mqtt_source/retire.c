@@ -10,27 +10,38 @@
 #define RETIRE_MS  50000
 #define SESSION_MS 10000
 
+static enum err end_session(struct source_settings *settings, const char *client_id,
+                            uint64_t deadline_ms, struct error *reterr)
+{
+    uint64_t now_ms = clock_mono_ms();
+    if (now_ms >= deadline_ms) {
+        return error_set(reterr, ERR_TIMEOUT, "not all MQTT sessions could be ended in time");
+    }
+    uint64_t left_ms = deadline_ms - now_ms;
+    settings->options.client_id = client_id;
+    enum err err = mqtt_end_session(&settings->options,
+                                    (int)(left_ms < SESSION_MS ? left_ms : SESSION_MS), reterr);
+    if (err == ERR_OK) {
+        log_info(settings->options.log, "MQTT-SESSION-ENDED", "session=\"%s\"", client_id);
+    }
+    return err;
+}
+
+/* The connector's sessions, and those that were just being given up. */
 static enum err end_sessions(struct source_settings *settings, const struct log_ctx *log,
                              uint64_t deadline_ms, struct error *reterr)
 {
     settings->options.log = log;
     settings->options.takeover_wait_ms = 1000;
-    for (int k = 0; k < settings->total; k++) {
-        uint64_t now_ms = clock_mono_ms();
-        if (now_ms >= deadline_ms) {
-            return error_set(reterr, ERR_TIMEOUT, "not all MQTT sessions could be ended in time");
-        }
-        uint64_t left_ms = deadline_ms - now_ms;
+    enum err err = ERR_OK;
+    for (int k = 0; k < settings->total && err == ERR_OK; k++) {
         CLEANUP(free_charp) char *client_id = source_settings_client_id(settings, k);
-        settings->options.client_id = client_id;
-        enum err err = mqtt_end_session(&settings->options,
-                                        (int)(left_ms < SESSION_MS ? left_ms : SESSION_MS), reterr);
-        if (err != ERR_OK) {
-            return err;
-        }
-        log_info(log, "MQTT-SESSION-ENDED", "session=\"%s\"", client_id);
+        err = end_session(settings, client_id, deadline_ms, reterr);
     }
-    return ERR_OK;
+    for (size_t i = 0; i < settings->retiring.n_items && err == ERR_OK; i++) {
+        err = end_session(settings, settings->retiring.items[i], deadline_ms, reterr);
+    }
+    return err;
 }
 
 /* Each task config names prefix and number of all sessions: of a stopped connector one is known. */

@@ -3,6 +3,7 @@
 #include "worker/connectors/mqtt_source/settings.h"
 
 static const char *const versions[] = { "5", "3.1.1", "auto", NULL };
+static const char *const retirements[] = { "auto", "force", "never", NULL };
 static const char *const modes[] = { "shared", "exclusive", "auto", NULL };
 
 static const char *const also_mqtt_server_uri[] = { "mqtt.server_uris",
@@ -184,8 +185,26 @@ const struct config_def mqtt_source_rows[] = {
       .order = 3,
       .width = CONFIG_WIDTH_SHORT,
       .display_name = "MQTT Sessions",
-      .doc = "Number of MQTT sessions, divided over the tasks. Not set: tasks.max. It "
-             "does not become smaller by itself." },
+      .doc = "Number of MQTT sessions, divided over the tasks. Not set: tasks.max, and "
+             "never fewer than there were. A smaller number gives up those beyond it, "
+             "see mqtt.sessions.retire." },
+    { .name = "mqtt.sessions.retire",
+      .type = CONFIG_STRING,
+      .default_value = "auto",
+      .values = retirements,
+      .cost = CONFIG_COST_SUBSCRIPTIONS,
+      .importance = CONFIG_LOW,
+      .group = "MQTT Session",
+      .order = 9,
+      .width = CONFIG_WIDTH_SHORT,
+      .display_name = "MQTT Retirement of Sessions",
+      .doc = "What becomes of sessions when mqtt.sessions is lowered or the client id "
+             "prefix changes. auto: each is read until it is quiet, gives up its "
+             "filters when another session of the connector has them, is read again "
+             "and then ended, so that nothing queued in it is lost. force: the same "
+             "without waiting for another session. never: they are not given up; the "
+             "number does not become smaller, and those with another prefix stay at the "
+             "broker until they expire." },
     { .name = "mqtt.session.expiry.seconds",
       .type = CONFIG_LONG,
       .default_value = "3600",

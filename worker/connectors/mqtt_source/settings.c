@@ -3,8 +3,10 @@
  */
 #include "worker/connectors/mqtt_source/settings.h"
 
+#include "worker/base/json.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
+#include "worker/mqtt/filter_list.h"
 
 /* MQTT 5, 1.5.5: the largest packet. */
 #define MAX_PACKET 268435455
@@ -27,6 +29,13 @@ static int total_before(const struct kvs *before, size_t n_before)
     return total;
 }
 
+static bool retire_is(const struct kvs *config, const char *value)
+{
+    CLEANUP(free_charp)
+    char *text = config_text(&mqtt_source_table, config, "mqtt.sessions.retire");
+    return strcmp(text, value) == 0;
+}
+
 /* Sessions never become fewer by themselves: each keeps messages that only it can fetch. */
 static int count_sessions(const struct kvs *config, const struct kvs *before, size_t n_before,
                           int tasks_max)
@@ -34,7 +43,59 @@ static int count_sessions(const struct kvs *config, const struct kvs *before, si
     int asked = (int)config_int(&mqtt_source_table, config, "mqtt.sessions");
     int total = asked > 0 ? asked : tasks_max;
     int earlier = total_before(before, n_before);
+    if (asked > 0 && !retire_is(config, "never")) {
+        return asked;
+    }
     return earlier > total ? earlier : total;
+}
+
+static void add_retiring(const struct kvs *task_config, struct config_list *list)
+{
+    const char *text = kvs_get(task_config, MQTT_TASK_RETIRING);
+    CLEANUP(json_delete) cJSON *ids = NULL;
+    if (!text || json_parse(text, strlen(text), &ids, NULL) != ERR_OK) {
+        return;
+    }
+    const cJSON *id = NULL;
+    cJSON_ArrayForEach(id, ids)
+    {
+        if (cJSON_IsString(id)) {
+            filter_list_add(list, id->valuestring);
+        }
+    }
+}
+
+/* The sessions that were there before and have no place any more: those that are being given up
+ * already, those beyond the number asked for, and all under another prefix. Each task config names
+ * them all, as a stopped connector keeps only one. */
+static char *retiring_sessions(const struct connector_facts *facts, const struct kvs *before,
+                               size_t n_before, const char *prefix, int total)
+{
+    struct config_list ids = { NULL, 0 };
+    const char *old = n_before > 0 ? kvs_get(&before[0], MQTT_TASK_PREFIX) : NULL;
+    for (size_t i = 0; i < n_before; i++) {
+        add_retiring(&before[i], &ids);
+    }
+    for (int k = 0; old && k < total_before(before, n_before); k++) {
+        CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", old, facts->name, k);
+        filter_list_add(&ids, id);
+    }
+    struct config_list wanted = { NULL, 0 };
+    for (int k = 0; k < total; k++) {
+        CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", prefix, facts->name, k);
+        filter_list_add(&wanted, id);
+    }
+    struct config_list left;
+    filter_list_minus(&ids, &wanted, &left);
+    CLEANUP(json_delete) cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < left.n_items && i < CONNECTOR_TASKS_LIMIT; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateString(left.items[i]));
+    }
+    char *text = left.n_items > 0 ? json_print(list) : NULL;
+    config_list_fini(&ids);
+    config_list_fini(&wanted);
+    config_list_fini(&left);
+    return text;
 }
 
 static char *session_numbers(int task, int n_tasks, int total)
@@ -87,6 +148,10 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
     int n = tasks_max < total ? tasks_max : total;
     CLEANUP(free_charp) char *prefix = default_prefix(facts, config);
     CLEANUP(free_charp) char *group = default_group(facts, config);
+    CLEANUP(free_charp)
+    char *retiring = retire_is(config, "never")
+                         ? NULL
+                         : retiring_sessions(facts, before, n_before, prefix, total);
     struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));
     for (int task = 0; task < n; task++) {
         CLEANUP(free_charp) char *numbers = session_numbers(task, n, total);
@@ -96,6 +161,9 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
         set_number(&configs[task], MQTT_TASK_TOTAL, total);
         kvs_set(&configs[task], MQTT_TASK_PREFIX, prefix);
         kvs_set(&configs[task], MQTT_TASK_SHARE_GROUP, group);
+        if (retiring) {
+            kvs_set(&configs[task], MQTT_TASK_RETIRING, retiring);
+        }
     }
     *ret_configs = configs;
     *ret_n = (size_t)n;
@@ -223,6 +291,9 @@ static enum err read_task(const struct kvs *task_config, struct source_settings 
         settings->sessions[i] = (int)strtol(list.items[i], NULL, 10);
     }
     config_list_fini(&list);
+    if (settings->n_sessions > 0 && settings->sessions[0] == 0) {
+        add_retiring(task_config, &settings->retiring);
+    }
     share_filters(settings, group);
     if (settings->total < 1 || settings->n_sessions == 0) {
         return error_set(reterr, ERR_INVALID, "the task's config names no sessions");
@@ -247,6 +318,7 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
     settings->username = text_or_null(config, "mqtt.username");
     settings->password = text_or_null(config, "mqtt.password");
     settings->max_retry_ms = config_int(&mqtt_source_table, config, "max.retry.time.ms");
+    settings->retire_anyway = retire_is(config, "force");
     error_policy_read(CONNECTOR_SOURCE, config, &settings->errors);
     read_options(config, settings);
     err = read_task(task_config, settings, reterr);
@@ -261,6 +333,7 @@ void source_settings_fini(struct source_settings *settings)
     mqtt_uris_fini(&settings->uris);
     config_list_fini(&settings->filters);
     config_list_fini(&settings->shared);
+    config_list_fini(&settings->retiring);
     char *texts[] = { settings->kafka_topic, settings->username,  settings->password,
                       settings->prefix,      settings->connector, settings->ca,
                       settings->cert,        settings->key,       settings->key_password,

@@ -10,7 +10,7 @@
 #include "worker/mqtt/session.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
-#define MQTT_SOURCE_N_ROWS 33
+#define MQTT_SOURCE_N_ROWS 34
 #define MQTT_SOURCE_TABLE                                                                          \
     {                                                                                              \
         mqtt_source_rows, MQTT_SOURCE_N_ROWS                                                       \
@@ -34,6 +34,8 @@ void mqtt_source_validate(const struct kvs *config, struct config_result *result
 #define MQTT_TASK_TOTAL       "mqtt.task.sessions.total" /* of all tasks */
 #define MQTT_TASK_PREFIX      "mqtt.task.client.id.prefix"
 #define MQTT_TASK_SHARE_GROUP "mqtt.task.share.group"
+#define MQTT_TASK_RETIRING                                                                         \
+    "mqtt.task.retiring" /* JSON list of client ids, all of the connector's */
 
 /* mqtt_source_task_configs divides the sessions: session k belongs to task k mod T. */
 enum err mqtt_source_task_configs(const struct connector_facts *facts, const struct kvs *config,
@@ -59,7 +61,9 @@ struct source_settings {
     int total;            /* sessions of the connector */
     int *sessions;        /* numbers of this task's */
     size_t n_sessions;
-    size_t window; /* messages of one session on their way */
+    struct config_list retiring; /* client ids of sessions that this task is to give up for good */
+    bool retire_anyway;          /* also where nobody has taken over what they are subscribed to */
+    size_t window;               /* messages of one session on their way */
     struct error_policy errors;
     struct mqtt_options options; /* the same for all sessions but client id and lists */
 };

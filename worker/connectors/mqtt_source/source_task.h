@@ -38,6 +38,10 @@ void source_task_parts(struct source_task *task, struct reader_parts *ret_parts)
 /* source_task_add_reader adds the reader of session k. */
 void source_task_add_reader(struct source_task *task, int k);
 
+/* source_task_add_leavers adds readers of the sessions that are to be given up for good and that
+ * nobody has yet. */
+void source_task_add_leavers(struct source_task *task);
+
 /* live_step takes a new config as far as it can go now; stopping: no more. True: what is wanted of
  * the readers has changed. */
 bool live_step(struct source_task *task, bool stopping);

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes README.md and values.schema.json of the chart from the comments of its values.yaml.
 
-Usage: generate.py [--check]    --check writes nothing; exit code 1 and a diff where a file is not what it would be.
+Usage: generate.py [--check]    --check writes nothing; a file that differs: diff, exit code 1.
 
-Above a value stand "# -- what it means", over as many lines as it takes, and, where the default does not tell all, "# @schema"
-with JSON schema in one line. "# == Title" starts a chapter. A map of values that have such comments takes no other keys; a map
-that has one itself is a value, and what is in it is free.
+Above a value stand "# -- what it means", over as many lines as it takes, and, where the default
+does not tell all, "# @schema" with JSON schema in one line. "# == Title" starts a chapter. A map
+of values that have such comments takes no other keys; a map that has one itself is a value, and
+what is in it is free.
 """
+
 import difflib
 import json
 import pathlib
@@ -18,7 +20,14 @@ import yaml
 
 CHART = pathlib.Path(__file__).resolve().parent / "sluice"
 LINE = re.compile(r"^( *)([A-Za-z0-9_]+):(?: |$)")
-TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+TYPES = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 class Value:
@@ -35,7 +44,9 @@ class Value:
         result = dict(self.schema)
         if "type" not in result and "enum" not in result:
             if self.default is None:
-                raise SystemExit(f"values.yaml: {self.name()} is null: its @schema must say the type")
+                raise SystemExit(
+                    f"values.yaml: {self.name()} is null: its @schema must say the type"
+                )
             result["type"] = TYPES[type(self.default)]
         result["description"] = self.text
         return result
@@ -54,7 +65,7 @@ class Comment:
 
     def add(self, line):
         if line.startswith("@schema "):
-            self.schema = json.loads(line[len("@schema "):])
+            self.schema = json.loads(line[len("@schema ") :])
         elif line.startswith("-- "):
             self.text = [line[3:]]
         elif self.text and not self.schema:
@@ -80,7 +91,8 @@ def scan(text):
             comment.add(stripped[1:].strip())
             inner = (len(line) - len(line.lstrip())) // 2
             if stripped.startswith("# -- ") and inside is not None and inner > inside:
-                raise SystemExit(f"values.yaml: {'.'.join(path)} has a comment, and so has a value in it: one of them must go")
+                name = ".".join(path)
+                raise SystemExit(f"values.yaml: {name} has a comment, so no value in it may")
         else:
             found = LINE.match(line)
             depth = len(found.group(1)) // 2 if found else 0
@@ -88,7 +100,15 @@ def scan(text):
                 path = path[:depth] + [found.group(2)]
                 inside = depth if comment.text else None
                 if comment.text:
-                    values.append(Value(list(path), at(tree, path), " ".join(comment.text), comment.schema, chapter))
+                    values.append(
+                        Value(
+                            list(path),
+                            at(tree, path),
+                            " ".join(comment.text),
+                            comment.schema,
+                            chapter,
+                        )
+                    )
                 else:
                     maps.append(tuple(path))
             comment = Comment()
@@ -111,7 +131,11 @@ def make_schema(values):
     def empty():
         return {"type": "object", "additionalProperties": False, "properties": {}}
 
-    root = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart sluice", **empty()}
+    root = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Values of the chart sluice",
+        **empty(),
+    }
     for value in values:
         node = root
         for key in value.path[:-1]:
@@ -133,7 +157,9 @@ def shown(value):
         default = "see values.yaml"
     else:
         default = f"`{default}`"
-    return default + (f" of {', '.join(f'`{one}`' for one in allowed if one != '')}" if allowed else "")
+    return default + (
+        f" of {', '.join(f'`{one}`' for one in allowed if one != '')}" if allowed else ""
+    )
 
 
 def make_readme(values, head):
@@ -142,7 +168,13 @@ def make_readme(values, head):
     for value in values:
         if value.chapter != chapter:
             chapter = value.chapter
-            lines += ["", f"### {chapter}", "", "| value | default | meaning |", "| --- | --- | --- |"]
+            lines += [
+                "",
+                f"### {chapter}",
+                "",
+                "| value | default | meaning |",
+                "| --- | --- | --- |",
+            ]
         lines.append(f"| `{value.name()}` | {cell(shown(value))} | {cell(value.text)} |")
     return "\n".join(lines) + "\n"
 
@@ -153,8 +185,14 @@ def settle(path, wanted, check):
     if had == wanted:
         return True
     if check:
-        sys.stdout.writelines(difflib.unified_diff(
-            had.splitlines(True), wanted.splitlines(True), str(path), "as helm/generate.py makes it"))
+        sys.stdout.writelines(
+            difflib.unified_diff(
+                had.splitlines(True),
+                wanted.splitlines(True),
+                str(path),
+                "as helm/generate.py makes it",
+            )
+        )
     else:
         path.write_text(wanted, encoding="utf-8")
     return False
@@ -169,8 +207,10 @@ def main(arguments):
     check_complete(yaml.safe_load(text), values, maps)
     head = (CHART / "README.head.md").read_text(encoding="utf-8")
     check = bool(arguments)
-    same = [settle(CHART / "values.schema.json", make_schema(values), check),
-            settle(CHART / "README.md", make_readme(values, head), check)]
+    same = [
+        settle(CHART / "values.schema.json", make_schema(values), check),
+        settle(CHART / "README.md", make_readme(values, head), check),
+    ]
     return 1 if check and not all(same) else 0
 
 

@@ -41,8 +41,15 @@ def helm(*arguments, program="helm", stdin=""):
     """Runs helm without a cluster and without the user's settings."""
     nowhere = str(folder("helm") / "nothing")
     environment = {"PATH": os.environ["PATH"], "HOME": nowhere, "KUBECONFIG": nowhere}
-    return subprocess.run([folder("helm") / program, *arguments], input=stdin, env=environment,
-                          capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [folder("helm") / program, *arguments],
+        input=stdin,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def merged(*trees):
@@ -122,8 +129,11 @@ class Release:
 
     @property
     def properties_file(self):
-        (text,) = [one["data"]["worker.properties"] for one in self.all("ConfigMap")
-                   if "worker.properties" in one.get("data", {})]
+        (text,) = [
+            one["data"]["worker.properties"]
+            for one in self.all("ConfigMap")
+            if "worker.properties" in one.get("data", {})
+        ]
         return text
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The alert rules and the dashboard: they are valid, they use what exists, and each alert fires when it should and only then."""
+"""Alert rules and dashboard are valid and use what exists; alerts fire when they should."""
 
 import json
 import re
@@ -18,14 +18,22 @@ NAME = re.compile(r"\b(?:sluice|kafka_connect)_[a-z0-9_]+|\bup\b")
 
 
 def promtool(*arguments):
-    done = subprocess.run([folder("promtool") / "promtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [folder("promtool") / "promtool", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def rules():
     with open(RULES, encoding="utf-8") as file:
-        return [rule for group in yaml.load(file, Loader=LOADER)["groups"] for rule in group["rules"]]
+        return [
+            rule for group in yaml.load(file, Loader=LOADER)["groups"] for rule in group["rules"]
+        ]
 
 
 def existing():
@@ -34,7 +42,10 @@ def existing():
     for line in (ROOT / "deploy" / "docs" / "metrics.md").read_text(encoding="utf-8").splitlines():
         found = re.match(r"\| `([a-z0-9_]+)` \| (\w+) \| ([a-z, _]*) ?\|", line)
         if found:
-            made[found.group(1)] = (found.group(2), {label.strip() for label in found.group(3).split(",") if label.strip()})
+            made[found.group(1)] = (
+                found.group(2),
+                {label.strip() for label in found.group(3).split(",") if label.strip()},
+            )
     assert len(made) > 40
     return made
 
@@ -56,9 +67,13 @@ def check_expression(expression, metrics, where):
         kind, labels = metrics[metric_of(name, metrics)]
         for selector in re.findall(re.escape(name) + r"\{([^}]*)\}", expression):
             used = set(re.findall(r"(\w+)\s*(?:=|!=|=~|!~)\s*\"", selector))
-            assert used <= labels | TARGET_LABELS, f"{where}: {name} has no labels {used - labels - TARGET_LABELS}"
+            assert (
+                used <= labels | TARGET_LABELS
+            ), f"{where}: {name} has no labels {used - labels - TARGET_LABELS}"
         if kind == "counter":
-            assert re.search(r"(?:rate|increase)\(" + re.escape(name), expression), f"{where}: {name} is a counter: take its rate"
+            assert re.search(
+                r"(?:rate|increase)\(" + re.escape(name), expression
+            ), f"{where}: {name} is a counter: take its rate"
 
 
 def test_rules_are_valid():
@@ -98,7 +113,16 @@ def test_alerts_use_metrics_and_labels_that_exist():
 
 
 def test_rendered_rules_are_those_of_the_release(tmp_path):
-    values = {"metrics": {"prometheusRule": {"enabled": True, "disabled": ["SluiceTaskFailed"], "alertLabels": {"team": "x"}, "runbookUrl": "http://r/"}}}
+    values = {
+        "metrics": {
+            "prometheusRule": {
+                "enabled": True,
+                "disabled": ["SluiceTaskFailed"],
+                "alertLabels": {"team": "x"},
+                "runbookUrl": "http://r/",
+            }
+        }
+    }
     spec = Release(merged(MINIMAL, values)).one("PrometheusRule")["spec"]
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(spec), encoding="utf-8")
@@ -109,7 +133,10 @@ def test_rendered_rules_are_those_of_the_release(tmp_path):
         selectors = len(re.findall(r"\{[^}]*\}", rule["expr"]))
         assert selectors == rule["expr"].count('namespace="bridges",job=~"(bridges/)?sluice"'), name
         assert ".*sluice.*" not in rule["expr"]
-        assert rule["labels"]["team"] == "x" and rule["annotations"]["runbook_url"] == f"http://r/{name}"
+        assert (
+            rule["labels"]["team"] == "x"
+            and rule["annotations"]["runbook_url"] == f"http://r/{name}"
+        )
 
 
 def panels():
@@ -126,8 +153,16 @@ def test_dashboard_shows_metrics_and_labels_that_exist():
         assert panel["description"] and panel["targets"], panel["title"]
         for target in panel["targets"]:
             check_expression(target["expr"], metrics, panel["title"])
-            labels = set.union(TARGET_LABELS, *(metrics[metric_of(name, metrics)][1] for name in set(NAME.findall(target["expr"])) - FOREIGN))
-            assert set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", ""))) <= labels, panel["title"]
+            labels = set.union(
+                TARGET_LABELS,
+                *(
+                    metrics[metric_of(name, metrics)][1]
+                    for name in set(NAME.findall(target["expr"])) - FOREIGN
+                ),
+            )
+            assert (
+                set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", ""))) <= labels
+            ), panel["title"]
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             names = NAME.findall(variable["query"]["query"])
@@ -141,9 +176,13 @@ def test_dashboard_expressions_are_valid(tmp_path):
         for target in panel["targets"]:
             expression = target["expr"].replace("$__rate_interval", "5m")
             expression = re.sub(r"\$\w+", ".*", expression)
-            made.append({"record": f"panel:{panel['id']}:{target['refId'].lower()}", "expr": expression})
+            made.append(
+                {"record": f"panel:{panel['id']}:{target['refId'].lower()}", "expr": expression}
+            )
     path = tmp_path / "panels.yaml"
-    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": made}]}), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({"groups": [{"name": "panels", "rules": made}]}), encoding="utf-8"
+    )
     assert f"{len(made)} rules found" in promtool("check", "rules", path)
 
 
@@ -169,11 +208,30 @@ def test_autoscaling_examples_use_metrics_that_exist():
         assert rule["seriesQuery"].split("{")[0] in metrics
         made.add(rule["name"]["as"])
     (hpa,) = parse((home / "hpa.yaml").read_text(encoding="utf-8"))
-    assert {one["pods"]["metric"]["name"] for one in hpa["spec"]["metrics"] if one["type"] == "Pods"} == made
-    queries = [trigger["metadata"]["query"] for path in (home / "keda.yaml",) for one in parse(path.read_text(encoding="utf-8"))
-               for trigger in one["spec"]["triggers"] if trigger["type"] == "prometheus"]
-    keda = Release(merged(MINIMAL, {"keda": {"enabled": True, "prometheus": {"enabled": True, "serverAddress": "http://p"}}}))
-    queries += [trigger["metadata"]["query"] for trigger in keda.one("ScaledObject")["spec"]["triggers"]]
+    assert {
+        one["pods"]["metric"]["name"] for one in hpa["spec"]["metrics"] if one["type"] == "Pods"
+    } == made
+    queries = [
+        trigger["metadata"]["query"]
+        for path in (home / "keda.yaml",)
+        for one in parse(path.read_text(encoding="utf-8"))
+        for trigger in one["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    keda = Release(
+        merged(
+            MINIMAL,
+            {
+                "keda": {
+                    "enabled": True,
+                    "prometheus": {"enabled": True, "serverAddress": "http://p"},
+                }
+            },
+        )
+    )
+    queries += [
+        trigger["metadata"]["query"] for trigger in keda.one("ScaledObject")["spec"]["triggers"]
+    ]
     assert len(queries) == 2
     for query in queries:
         check_expression(query, metrics, "keda")

@@ -16,7 +16,9 @@ NAMES = [path.name.removesuffix("-values.yaml") for path in EXAMPLES]
 def shortened(text):
     """Without the dashboard, which has a file of its own."""
     dashboard = (CHART / "dashboards" / "sluice.json").read_text(encoding="utf-8").strip()
-    return text.replace("\n".join("    " + line for line in dashboard.splitlines()), "    (dashboards/sluice.json)")
+    return text.replace(
+        "\n".join("    " + line for line in dashboard.splitlines()), "    (dashboards/sluice.json)"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,7 +28,9 @@ def test_render_is_the_golden_one(name, examples):
     if os.environ.get("SLUICE_GOLDEN") == "write":
         path.write_text(now, encoding="utf-8")
     had = path.read_text(encoding="utf-8")
-    difference = difflib.unified_diff(had.splitlines(), now.splitlines(), str(path), "rendered", lineterm="")
+    difference = difflib.unified_diff(
+        had.splitlines(), now.splitlines(), str(path), "rendered", lineterm=""
+    )
     assert had == now, "\n".join(difference)
 
 

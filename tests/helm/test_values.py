@@ -12,21 +12,34 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 
 # A release in which nearly every value has something to act on.
 WIDE = {
-    "kafka": {"bootstrapServers": "kafka:9092", "securityProtocol": "SASL_SSL",
-              "sasl": {"mechanism": "PLAIN", "existingSecret": "kafka-login"},
-              "tls": {"caSecret": "kafka-ca", "certSecret": "kafka-client"}},
+    "kafka": {
+        "bootstrapServers": "kafka:9092",
+        "securityProtocol": "SASL_SSL",
+        "sasl": {"mechanism": "PLAIN", "existingSecret": "kafka-login"},
+        "tls": {"caSecret": "kafka-ca", "certSecret": "kafka-client"},
+    },
     "mqtt": {"auth": {"existingSecret": "mqtt-login"}, "tls": {"existingSecret": "mqtt-tls"}},
-    "rest": {"tls": {"enabled": True, "existingSecret": "rest-tls", "verifyWorkers": False},
-             "auth": {"existingSecret": "users"}},
+    "rest": {
+        "tls": {"enabled": True, "existingSecret": "rest-tls", "verifyWorkers": False},
+        "auth": {"existingSecret": "users"},
+    },
     "networkPolicy": {"enabled": True, "egress": {"enabled": True}},
     "headlessService": {"enabled": True},
     "ingress": {"enabled": True},
     "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]},
-    "metrics": {"serviceMonitor": {"enabled": True, "basicAuth": {"username": {"name": "s", "key": "u"}}},
-                "prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}},
+    "metrics": {
+        "serviceMonitor": {"enabled": True, "basicAuth": {"username": {"name": "s", "key": "u"}}},
+        "prometheusRule": {"enabled": True},
+        "dashboard": {"enabled": True},
+    },
 }
-KEDA = {"keda": {"enabled": True, "kafkaLag": {"enabled": True, "connector": "c"},
-                 "prometheus": {"enabled": True, "serverAddress": "http://p"}}}
+KEDA = {
+    "keda": {
+        "enabled": True,
+        "kafkaLag": {"enabled": True, "connector": "c"},
+        "prometheus": {"enabled": True, "serverAddress": "http://p"},
+    }
+}
 # What a value needs besides, by the start of its path; the first that fits counts.
 CONTEXTS = [
     ("kafka.securityProtocol", {"kafka": {"tls": {"caSecret": "", "certSecret": ""}}}),
@@ -38,7 +51,10 @@ CONTEXTS = [
     ("keda", KEDA),
     ("metrics.serviceMonitor.enabled", {"metrics": {"serviceMonitor": {"enabled": False}}}),
     ("metrics.podMonitor.enabled", {"metrics": {"serviceMonitor": {"enabled": False}}}),
-    ("metrics.podMonitor", {"metrics": {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": True}}}),
+    (
+        "metrics.podMonitor",
+        {"metrics": {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": True}}},
+    ),
     ("staticMembership", {"kind": "StatefulSet"}),
     ("rest.advertise", {"kind": "StatefulSet"}),
     ("rest.tls.verifyWorkers", {"kind": "StatefulSet", "rest": {"advertise": "podName"}}),
@@ -98,7 +114,9 @@ SAMPLES = {
 }
 # Values without a trace in what is rendered, and why.
 TRACELESS = {
-    "tests.enabled": "there is no test pod" if not list((CHART / "templates" / "tests").glob("*.yaml")) else None,
+    "tests.enabled": (
+        "there is no test pod" if not list((CHART / "templates" / "tests").glob("*.yaml")) else None
+    ),
 }
 
 
@@ -127,7 +145,9 @@ def other(value, base):
 
 
 def context(name):
-    return merged(WIDE, next((more for start, more in CONTEXTS if (name + ".").startswith(start + ".")), {}))
+    return merged(
+        WIDE, next((more for start, more in CONTEXTS if (name + ".").startswith(start + ".")), {})
+    )
 
 
 @functools.lru_cache(maxsize=None)
@@ -147,7 +167,11 @@ def effect(value):
 
 def test_every_value_has_an_effect():
     values = [value for value in VALUES if not TRACELESS.get(value.name())]
-    without = {value.name(): result for value, result in zip(values, in_parallel(effect, values)) if result is not True}
+    without = {
+        value.name(): result
+        for value, result in zip(values, in_parallel(effect, values))
+        if result is not True
+    }
     assert not without
     assert len(values) > 150
 
@@ -165,7 +189,9 @@ def test_unknown_names_are_refused_at_every_level():
     said = refusal(wrong)
     for path in [()] + MAPS:
         place = "/" + "/".join(path) if path else ""
-        assert (f"'{place}': additional properties 'nameThatIsNone' not allowed" in said) == (path != ("global",)), path
+        assert (f"'{place}': additional properties 'nameThatIsNone' not allowed" in said) == (
+            path != ("global",)
+        ), path
 
 
 def schema_of(name):
@@ -176,7 +202,14 @@ def schema_of(name):
 
 
 def test_values_of_a_wrong_type_are_refused():
-    wrong = {"boolean": "yes", "integer": "many", "string": {}, "array": "x", "object": [], "number": "x"}
+    wrong = {
+        "boolean": "yes",
+        "integer": "many",
+        "string": {},
+        "array": "x",
+        "object": [],
+        "number": "x",
+    }
     cases = []
     for value in VALUES:
         schema = schema_of(value.name())
@@ -193,14 +226,31 @@ def test_values_of_a_wrong_type_are_refused():
         assert f"'/{name.replace('.', '/')}'" in done.stderr, name
 
 
-@pytest.mark.parametrize("path, bad", [
-    ("replicas", -1), ("replicas", 1.5), ("internalTopics.slots", 0), ("rest.port", 65536), ("kind", "DaemonSet"),
-    ("image.digest", "sha256:12"), ("shutdown.drainSeconds", 0), ("metrics.serviceMonitor.interval", "often"),
-    ("connectors", {"-a": {"connector.class": "X"}}), ("connectors", {"a/b": {"connector.class": "X"}}), ("connectors", {"a": {}}),
-    ("connectors", {"a": {"connector.class": "X", "nested": {}}}), ("connectors", {"a": {"config": {}}}),
-    ("connectors", {"a": {"config": {"connector.class": "X"}, "adopted": True}}), ("connectors", {"a": {"config": {"connector.class": "X"}, "state": "running"}}), ("config", {"a b": 1}), ("config", {"a": [1]}),
-    ("secretMounts", [{"name": "mqtt", "secretName": "x"}]), ("secretMounts", [{"name": "x"}]), ("ingress.hosts", [{"hosts": "x"}]),
-])
+@pytest.mark.parametrize(
+    "path, bad",
+    [
+        ("replicas", -1),
+        ("replicas", 1.5),
+        ("internalTopics.slots", 0),
+        ("rest.port", 65536),
+        ("kind", "DaemonSet"),
+        ("image.digest", "sha256:12"),
+        ("shutdown.drainSeconds", 0),
+        ("metrics.serviceMonitor.interval", "often"),
+        ("connectors", {"-a": {"connector.class": "X"}}),
+        ("connectors", {"a/b": {"connector.class": "X"}}),
+        ("connectors", {"a": {}}),
+        ("connectors", {"a": {"connector.class": "X", "nested": {}}}),
+        ("connectors", {"a": {"config": {}}}),
+        ("connectors", {"a": {"config": {"connector.class": "X"}, "adopted": True}}),
+        ("connectors", {"a": {"config": {"connector.class": "X"}, "state": "running"}}),
+        ("config", {"a b": 1}),
+        ("config", {"a": [1]}),
+        ("secretMounts", [{"name": "mqtt", "secretName": "x"}]),
+        ("secretMounts", [{"name": "x"}]),
+        ("ingress.hosts", [{"hosts": "x"}]),
+    ],
+)
 def test_bad_values_are_refused(path, bad):
     said = refusal(nested(path, bad))
     assert path.split(".")[-1] in said or f"invalid propertyName '{next(iter(bad))}'" in said

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges objects by the schemas of Kubernetes' API and of other projects, where no unknown field passes.
+"""Judges objects by the schemas of Kubernetes' API and of other projects: no unknown field passes.
 
-Reads JSON {"objects": [...], "versions": ["1.30", ...], "crds": folder}, writes a list with an error, or null, for each object.
-A program of its own, since its libraries need newer versions of others than a Debian has that pytest runs with.
+Reads JSON {"objects": [...], "versions": ["1.30", ...], "crds": folder}, writes a list with an
+error, or null, for each object. A program of its own, since its libraries need newer versions of
+others than those that pytest runs with.
 """
 
 import json
@@ -37,7 +38,10 @@ def definitions(folder):
             crd = yaml.load(file, Loader=LOADER)
         for version in crd["spec"]["versions"]:
             schema = version["schema"]["openAPIV3Schema"]
-            schema["properties"]["metadata"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            schema["properties"]["metadata"] = {
+                "type": "object",
+                "x-kubernetes-preserve-unknown-fields": True,
+            }
             close(schema)
             made[f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]] = schema
     return made

@@ -23,6 +23,10 @@
 #define MAX_WAITING   64U
 #define WAITING_SHARE 4U
 #define MAX_WAIT_MS   5000U
+/* Of them from one address: whoever guesses from a few addresses does not keep others waiting for
+ * longer than these take. */
+#define MAX_OF_CLIENT 2U
+#define CLIENT_SIZE   64
 /* After a wrong password no hash is computed for this many times the time that it took. */
 #define REST_FACTOR 3U
 /* "Basic " and the base64 text. */
@@ -32,12 +36,20 @@
 struct memory {
     bool used;
     unsigned char digest[DIGEST_SIZE]; /* of "user:password" */
-    struct auth_user user;             /* its hash is not kept */
+    unsigned char line[DIGEST_SIZE];   /* of the user's hash, which is not kept */
+    struct auth_user user;
 };
 
 struct memories {
     struct memory items[N_REMEMBERED];
     size_t next; /* place of the next one */
+};
+
+/* A request that waits for its turn to have a hash computed. */
+struct waiter {
+    bool used;
+    uint64_t ticket; /* the smallest one is next */
+    char client[CLIENT_SIZE];
 };
 
 struct auth {
@@ -56,7 +68,8 @@ struct auth {
     bool hashing;                      /* a thread computes a hash */
     unsigned char hashed[DIGEST_SIZE]; /* for whom */
     uint64_t rest_until_ms;
-    unsigned n_waiting;
+    uint64_t next_ticket;
+    struct waiter waiters[MAX_WAITING];
     unsigned max_waiting; /* immutable */
 };
 
@@ -172,6 +185,36 @@ static bool must_load(struct auth *auth)
     return mine;
 }
 
+/* One line of the file: who has shown its password before need not show it again while it stays. */
+struct line {
+    unsigned char digest[DIGEST_SIZE];
+};
+
+static struct line *lines_of(const struct auth *auth, const struct auth_table *table)
+{
+    struct line *lines = xcalloc(table->n_users + 1, sizeof(*lines));
+    for (size_t i = 0; i < table->n_users; i++) {
+        const char *hash = table->users[i].hash;
+        digest_make(&auth->key, hash, strlen(hash), lines[i].digest);
+    }
+    return lines;
+}
+
+/* Forgets who is not in the file any more, or has another password there. */
+static void keep_right_locked(struct auth *auth, const struct line *lines)
+{
+    for (size_t i = 0; i < N_REMEMBERED; i++) {
+        struct memory *memory = &auth->right.items[i];
+        const struct auth_user *user =
+            memory->used ? auth_table_find(&auth->table, memory->user.name) : NULL;
+        if (user && digest_equal(lines[user - auth->table.users].digest, memory->line)) {
+            memory->user.role = user->role;
+        } else {
+            memset(memory, 0, sizeof(*memory));
+        }
+    }
+}
+
 static void refresh(struct auth *auth)
 {
     if (!must_load(auth)) {
@@ -181,6 +224,7 @@ static void refresh(struct auth *auth)
     struct auth_table table = { NULL, 0 };
     enum err err = load_table(auth->path, &table, NULL, &error);
     size_t n_users = table.n_users;
+    struct line *lines = lines_of(auth, &table);
     lock_take(&auth->lock);
     auth->loading = false;
     if (err == ERR_OK) {
@@ -188,10 +232,11 @@ static void refresh(struct auth *auth)
         auth->table = table;
         table = old;
         auth->generation++;
-        memset(&auth->right, 0, sizeof(auth->right));
+        keep_right_locked(auth, lines);
         memset(&auth->wrong, 0, sizeof(auth->wrong));
     }
     lock_drop(&auth->lock);
+    free(lines);
     auth_table_fini(&table);
     if (err == ERR_OK) {
         log_info(NULL, "REST-AUTH-RELOADED", "users=%zu", n_users);
@@ -243,12 +288,13 @@ static const struct memory *recall(const struct memories *memories,
 }
 
 static void remember(struct memories *memories, const struct credentials *sent,
-                     const struct auth_user *user)
+                     const struct auth_user *user, const struct line *line)
 {
     struct memory *memory = &memories->items[memories->next];
     memories->next = (memories->next + 1) % N_REMEMBERED;
     memory->used = true;
     memcpy(memory->digest, sent->digest, DIGEST_SIZE);
+    memcpy(memory->line, line->digest, DIGEST_SIZE);
     memory->user = *user;
     explicit_bzero(memory->user.hash, sizeof(memory->user.hash));
 }
@@ -270,32 +316,85 @@ static bool known_locked(const struct auth *auth, const struct credentials *sent
     return false;
 }
 
-/* Waits for a turn to compute a hash. True: it is ours. False: ret_verdict is the answer. */
-static bool take_turn(struct auth *auth, const struct credentials *sent,
-                      enum auth_verdict *ret_verdict, struct auth_user *ret_user)
+/* A place among those that wait; NULL: there is none, or not for this client. */
+static struct waiter *enter_locked(struct auth *auth, const char *client)
 {
-    uint64_t deadline = clock_mono_ms() + MAX_WAIT_MS;
-    bool mine = false;
-    enum auth_verdict verdict = AUTH_BUSY;
-    lock_take(&auth->lock);
-    /* Who waits for the answer that is being computed adds nothing to the work. */
-    bool counts = !auth->hashing || !digest_equal(auth->hashed, sent->digest);
-    bool enters = !counts || auth->n_waiting < auth->max_waiting;
-    auth->n_waiting += enters && counts ? 1U : 0U;
-    while (enters && !mine && !known_locked(auth, sent, &verdict, ret_user)) {
-        uint64_t now = clock_mono_ms();
-        mine = !auth->hashing && now >= auth->rest_until_ms;
-        if (mine) {
-            auth->hashing = true;
-            memcpy(auth->hashed, sent->digest, DIGEST_SIZE);
-        } else if (now >= deadline) {
-            break;
-        } else {
-            uint64_t until = auth->hashing ? deadline : auth->rest_until_ms;
-            (void)cond_wait_until(&auth->changed, &auth->lock, until < deadline ? until : deadline);
+    struct waiter *place = NULL;
+    unsigned n_of_client = 0;
+    for (unsigned i = 0; i < auth->max_waiting; i++) {
+        struct waiter *waiter = &auth->waiters[i];
+        place = !waiter->used && !place ? waiter : place;
+        n_of_client += waiter->used && strcmp(waiter->client, client) == 0 ? 1U : 0U;
+    }
+    if (!place || n_of_client >= MAX_OF_CLIENT) {
+        return NULL;
+    }
+    *place = (struct waiter){ .used = true, .ticket = auth->next_ticket++ };
+    (void)snprintf(place->client, sizeof(place->client), "%s", client);
+    return place;
+}
+
+static bool is_next_locked(const struct auth *auth, const struct waiter *self)
+{
+    for (unsigned i = 0; i < auth->max_waiting; i++) {
+        if (auth->waiters[i].used && auth->waiters[i].ticket < self->ticket) {
+            return false;
         }
     }
-    auth->n_waiting -= enters && counts ? 1U : 0U;
+    return true;
+}
+
+/* One request on its way to a turn. */
+struct turn {
+    const struct credentials *sent;
+    const char *client;
+    uint64_t deadline_ms;
+    struct waiter *place; /* NULL: not among those that wait */
+};
+
+/* Takes the turn if it is ours; otherwise ret_until is when to look again, at the latest. False:
+ * there is no place to wait. */
+static bool step_locked(struct auth *auth, struct turn *turn, bool *ret_mine, uint64_t *ret_until)
+{
+    uint64_t now = clock_mono_ms();
+    *ret_until = turn->deadline_ms;
+    /* Who waits for the answer that is being computed adds nothing to the work. */
+    if (auth->hashing && digest_equal(auth->hashed, turn->sent->digest)) {
+        return true;
+    }
+    turn->place = turn->place ? turn->place : enter_locked(auth, turn->client);
+    if (!turn->place) {
+        return false;
+    }
+    bool next = !auth->hashing && is_next_locked(auth, turn->place);
+    if (next && now >= auth->rest_until_ms) {
+        *ret_mine = true;
+        auth->hashing = true;
+        memcpy(auth->hashed, turn->sent->digest, DIGEST_SIZE);
+    } else if (next && auth->rest_until_ms < turn->deadline_ms) {
+        *ret_until = auth->rest_until_ms;
+    }
+    return true;
+}
+
+/* Waits for a turn to compute a hash, in the order of coming. True: it is ours. False: ret_verdict
+ * is the answer. */
+static bool take_turn(struct auth *auth, const struct credentials *sent, const char *client,
+                      enum auth_verdict *ret_verdict, struct auth_user *ret_user)
+{
+    struct turn turn = { sent, client, clock_mono_ms() + MAX_WAIT_MS, NULL };
+    bool mine = false;
+    uint64_t until = 0;
+    enum auth_verdict verdict = AUTH_BUSY;
+    lock_take(&auth->lock);
+    while (!known_locked(auth, sent, &verdict, ret_user) &&
+           step_locked(auth, &turn, &mine, &until) && !mine && clock_mono_ms() < turn.deadline_ms) {
+        (void)cond_wait_until(&auth->changed, &auth->lock, until);
+    }
+    if (turn.place) {
+        turn.place->used = false;
+        cond_broadcast(&auth->changed); /* somebody else is next */
+    }
     lock_drop(&auth->lock);
     *ret_verdict = verdict;
     return mine;
@@ -322,11 +421,13 @@ static bool compute(struct auth *auth, const struct credentials *sent,
     uint64_t start = clock_mono_ms();
     bool exists = pick_user(auth, sent->user, ret_user, &generation);
     bool matches = password_matches(sent->password, ret_user->hash) && exists;
+    struct line line;
+    digest_make(&auth->key, ret_user->hash, strlen(ret_user->hash), line.digest);
     uint64_t now = clock_mono_ms();
     lock_take(&auth->lock);
     bool valid = auth->generation == generation;
     if (valid) {
-        remember(matches ? &auth->right : &auth->wrong, sent, ret_user);
+        remember(matches ? &auth->right : &auth->wrong, sent, ret_user, &line);
     }
     auth->rest_until_ms = matches ? now : now + REST_FACTOR * (now - start);
     auth->hashing = false;
@@ -337,10 +438,10 @@ static bool compute(struct auth *auth, const struct credentials *sent,
 }
 
 static enum auth_verdict judge(struct auth *auth, const struct credentials *sent,
-                               struct auth_user *ret_user)
+                               const char *client, struct auth_user *ret_user)
 {
     enum auth_verdict verdict = AUTH_BUSY;
-    while (take_turn(auth, sent, &verdict, ret_user)) {
+    while (take_turn(auth, sent, client, &verdict, ret_user)) {
         if (compute(auth, sent, &verdict, ret_user)) {
             break;
         }
@@ -378,7 +479,8 @@ enum auth_verdict auth_check(struct auth *auth, const char *authorization, const
     enum auth_verdict verdict = AUTH_DENIED;
     if (decode(auth, authorization, &sent)) {
         verdict = glance(auth, &sent, &user);
-        verdict = verdict == AUTH_UNKNOWN && may_block ? judge(auth, &sent, &user) : verdict;
+        verdict =
+            verdict == AUTH_UNKNOWN && may_block ? judge(auth, &sent, client, &user) : verdict;
     }
     explicit_bzero(&sent, sizeof(sent));
     if (verdict == AUTH_GRANTED) {

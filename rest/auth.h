@@ -6,8 +6,9 @@
  * A password is checked with its slow hash once; after that its keyed digest is remembered, until
  * the file changes. One hash is computed at a time, and after a wrong password none for three times
  * as long as it took, so that guessing takes a quarter of a CPU at most; a bounded number of
- * requests waits for that, the rest is told to come again. Who has shown the right password before
- * does not wait. Thread: any.
+ * requests waits for that in the order of coming, two of each client's address, the rest is told to
+ * come again. Who has shown the right password before does not wait, also after the file has
+ * changed as long as the user's line is the same. Thread: any.
  */
 #pragma once
 
@@ -40,6 +41,7 @@ void auth_free(struct auth *auth);
 bool auth_is_open(const struct auth *auth, const char *pattern);
 
 /* auth_check judges the value of an Authorization header (NULL: none). ret_user is written when it
- * is granted. client is for the log. With may_block it may take a few seconds, without it none. */
+ * is granted. client is the address, for the log and for the order of those that wait. With
+ * may_block it may take a few seconds, without it none. */
 enum auth_verdict auth_check(struct auth *auth, const char *authorization, const char *client,
                              bool may_block, struct auth_user *ret_user);

@@ -39,8 +39,7 @@
 #define CONNECTION_MEMORY ((size_t)64 * 1024)
 /* Connections over the limit that are still taken, to be told so. */
 #define OVERFLOW_CONNECTIONS 32U
-/* A refused body up to this size is read and dropped, so that the client gets to read the answer;
- * a connection that sends more is closed. */
+/* A refused body up to this size is read and dropped, so that the client reads the answer. */
 #define MAX_DRAIN ((size_t)16 * 1024 * 1024)
 
 /* A listening socket and what serves it. */
@@ -86,6 +85,7 @@ struct http_server {
     size_t max_body;
     size_t max_bodies;
     atomic_size_t n_bodies; /* bytes of bodies that are kept */
+    struct http_budget answers;
     http_handler_fn *handler;
     void *arg;
     atomic_uint n_connections;
@@ -100,7 +100,7 @@ struct http_server {
     struct job_pool *pool;
 };
 
-/* Deadlines are all equally long, so a connection that gets a new one goes to the end. */
+/* Deadlines are all equally long: one that gets a new one goes to the end. */
 static void watch(struct connection *connection)
 {
     struct http_server *server = connection->server;
@@ -258,6 +258,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
         notice_end(mhd);
         watch(connection);
     }
+    (void)atomic_fetch_sub(&port->server->answers.used, exchange->response.charged);
     http_response_fini(&exchange->response);
     drop_body(port->server, exchange);
     free(exchange->target);
@@ -392,6 +393,7 @@ static void make_request(struct exchange *exchange, const char *method)
         .body = buf_text(&exchange->body),
         .body_length = exchange->body.length,
         .refused = exchange->refused,
+        .answers = &exchange->port->server->answers,
         .start_us = clock_mono_us(),
     };
     set_client(mhd, &exchange->request);
@@ -402,11 +404,11 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     struct http_response *response = &exchange->response;
     response->close = response->close || atomic_load(&exchange->port->server->closing);
     struct MHD_Response *made = make_response(response);
-    if (!made) {
-        return MHD_NO;
+    enum MHD_Result result = MHD_NO;
+    if (made) {
+        result = MHD_queue_response(exchange->mhd, (unsigned)response->code, made);
+        MHD_destroy_response(made);
     }
-    enum MHD_Result result = MHD_queue_response(exchange->mhd, (unsigned)response->code, made);
-    MHD_destroy_response(made);
     return result;
 }
 
@@ -414,7 +416,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 static void run_blocking(struct job *job)
 {
     struct exchange *exchange = CONTAINER_OF(job, struct exchange, job);
-    struct http_server *server = exchange->port->server;
+    const struct http_server *server = exchange->port->server;
     exchange->request.may_block = true;
     ASSERT(server->handler(server->arg, &exchange->request, &exchange->response));
     exchange->answered = true;
@@ -445,8 +447,7 @@ static bool must_answer_early(struct MHD_Connection *mhd, const struct exchange 
     const char *length = header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
     bool endless = length && strtoull(length, NULL, 10) > MAX_DRAIN;
     /* A client that asks before it sends is answered before it has sent. */
-    bool asks = header(mhd, MHD_HTTP_HEADER_EXPECT) != NULL;
-    return exchange->refused == 400 || endless || asks;
+    return exchange->refused == 400 || endless || header(mhd, MHD_HTTP_HEADER_EXPECT);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is microhttpd's. */
@@ -504,8 +505,7 @@ PRINTF_LIKE(2, 0) static void on_log(void *arg UNUSED, const char *format, va_li
 static struct MHD_Daemon *start_daemon(struct port *port, int fd)
 {
     const struct http_server *server = port->server;
-    /* Counted by on_accept; microhttpd's own limit, which it divides by its threads, would make it
-     * stop accepting without a word. */
+    /* on_accept counts; microhttpd would stop accepting without a word. */
     unsigned limit = (server->max_connections + OVERFLOW_CONNECTIONS + 8) * N_THREADS;
     /* A daemon with TLS wants to know where certificates come from; tls_begin has said it to each
      * session before it asks. */
@@ -554,6 +554,7 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     server->idle_timeout_ms = options->idle_timeout_ms;
     server->max_body = options->max_body;
     server->max_bodies = options->max_bodies;
+    server->answers.max = options->max_answers;
     server->handler = options->handler;
     server->arg = options->arg;
     lock_init(&server->lock, LOCK_RANK_REST);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,14 @@
 /* Most bytes of header names and values together; more is refused with 431. */
 #define HTTP_MAX_HEADERS 32768
 
+/* Bytes of answers that are not wholly sent yet, of all connections together. */
+struct http_budget {
+    atomic_size_t used;
+    size_t max;
+};
+/* Answers up to this size are always sent: connections bound them. */
+#define HTTP_SMALL_ANSWER ((size_t)16 * 1024)
+
 /* One request; everything is borrowed for the call of the handler. */
 struct http_request {
     const char *method;       /* as sent */
@@ -32,12 +41,13 @@ struct http_request {
     const char *wanted_method; /* Access-Control-Request-Method: a preflight asks with it */
     const char *body;          /* terminated by a NUL that is not counted */
     size_t body_length;
-    bool admin;        /* came in by a listener that is for admin routes only */
-    bool tls;          /* came in by https */
-    int refused;       /* status that the protocol layer decided on; 0: none */
-    bool may_block;    /* this call of the handler may take its time */
-    uint64_t start_us; /* monotonic: when the request was there */
-    char client[64];   /* address of the peer */
+    bool admin;                  /* came in by a listener that is for admin routes only */
+    bool tls;                    /* came in by https */
+    int refused;                 /* status that the protocol layer decided on; 0: none */
+    bool may_block;              /* this call of the handler may take its time */
+    struct http_budget *answers; /* for http_response_charge */
+    uint64_t start_us;           /* monotonic: when the request was there */
+    char client[64];             /* address of the peer */
 };
 
 struct http_header {
@@ -53,8 +63,9 @@ struct http_response {
     const char *content_type;    /* a constant; NULL: no body */
     struct http_header *headers; /* n_headers, owned */
     size_t n_headers;
-    bool close;    /* end the connection after this answer */
-    char user[64]; /* who asked, for the access log; "": nobody said */
+    size_t charged; /* bytes of the budget that the server gives back when the answer is sent */
+    bool close;     /* end the connection after this answer */
+    char user[64];  /* who asked, for the access log; "": nobody said */
 };
 
 void http_response_init(struct http_response *response);
@@ -64,6 +75,11 @@ void http_response_fini(struct http_response *response);
  * name. */
 void http_response_header(struct http_response *response, const char *name, const char *value);
 void http_response_set_header(struct http_response *response, const char *name, const char *value);
+
+/* http_response_charge takes the body out of the budget until it is sent; false when there is no
+ * room for it beside others that clients are slow to take. One answer, however large, always has.
+ */
+bool http_response_charge(struct http_response *response, struct http_budget *budget);
 
 /* Answers one request and returns true. Where request->may_block is false it may return false
  * instead, unless `refused` is set: then nothing was done, and it is called again with may_block on
@@ -85,7 +101,8 @@ struct http_options {
     unsigned max_blocking;    /* handlers that may block at once; further requests wait */
     uint64_t idle_timeout_ms; /* without a byte; twice that for sending one whole request */
     size_t max_body;          /* longer bodies are refused with 413 */
-    size_t max_bodies; /* bytes of all bodies together; what goes beyond is refused with 503 */
+    size_t max_bodies;  /* bytes of all bodies together; what goes beyond is refused with 503 */
+    size_t max_answers; /* see struct http_budget */
     http_handler_fn *handler;
     void *arg;
 };

@@ -48,3 +48,18 @@ void http_response_set_header(struct http_response *response, const char *name, 
     response->n_headers = kept;
     http_response_header(response, name, value);
 }
+
+bool http_response_charge(struct http_response *response, struct http_budget *budget)
+{
+    size_t length = response->body ? response->body_length : 0;
+    if (length <= HTTP_SMALL_ANSWER) {
+        return true;
+    }
+    size_t before = atomic_fetch_add(&budget->used, length);
+    if (before > 0 && before + length > budget->max) {
+        (void)atomic_fetch_sub(&budget->used, length);
+        return false;
+    }
+    response->charged = length;
+    return true;
+}

@@ -17,13 +17,13 @@ static const struct route rows[] = {
       .handler = refuse,
       .flags = ROUTE_EARLY | ROUTE_QUICK,
       .doc = "For workers of Kafka Connect only; always refused.",
-      .replies = { { 204, NULL } } },
+      .replies = { { 400, "ErrorMessage" } } },
     { .method = "PUT",
       .pattern = "/connectors/{connector}/fence",
       .handler = refuse,
       .flags = ROUTE_EARLY | ROUTE_QUICK,
       .doc = "For workers of Kafka Connect only; always refused.",
-      .replies = { { 204, NULL } } },
+      .replies = { { 400, "ErrorMessage" } } },
 };
 
 const struct route_table internal_routes = ROUTE_TABLE(rows);

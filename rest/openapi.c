@@ -40,6 +40,7 @@ static const char *reason_of(int code)
         { 201, "Created." },
         { 202, "Accepted: it is under way." },
         { 204, "Done; there is nothing to say." },
+        { 400, "Refused." },
         { 403, "Switched off by the worker's properties." },
         { 500, "The worker cannot serve." },
         { 503, "The worker cannot serve yet, or any more." },

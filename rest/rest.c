@@ -20,6 +20,8 @@
 
 #define MAX_BODY   ((size_t)1024 * 1024)
 #define MAX_BODIES ((size_t)64 * 1024 * 1024)
+/* Answers that clients have not taken yet. */
+#define MAX_ANSWERS ((size_t)64 * 1024 * 1024)
 /* Longest wait at the end for answers that are under way. */
 #define STOP_MS 5000U
 /* listeners and admin.listeners. */
@@ -48,6 +50,10 @@ static bool on_request(void *arg, const struct http_request *request,
     struct rest *rest = arg;
     if (!router_serve(&rest->env, request, response)) {
         return false;
+    }
+    if (!http_response_charge(response, request->answers)) {
+        metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
+        router_refuse(&rest->env, request, response);
     }
     uint64_t took_us = clock_mono_us() - request->start_us;
     metric_add(metrics_worker(), METRIC_REST_REQUESTS, code_class(response->code), 1);
@@ -204,6 +210,7 @@ static enum err serve(struct rest *rest, struct error *reterr)
         .idle_timeout_ms = (uint64_t)worker_config_int(&rest->env.props, "rest.idle.timeout.ms"),
         .max_body = MAX_BODY,
         .max_bodies = MAX_BODIES,
+        .max_answers = MAX_ANSWERS,
         .handler = on_request,
         .arg = rest,
     };

@@ -307,3 +307,20 @@ bool router_serve(struct env *env, const struct http_request *http, struct http_
     call_fini(&call);
     return answered;
 }
+
+void router_refuse(struct env *env, const struct http_request *http, struct http_response *response)
+{
+    char user[sizeof(response->user)];
+    (void)snprintf(user, sizeof(user), "%s", response->user);
+    http_response_fini(response);
+    (void)snprintf(response->user, sizeof(response->user), "%s", user);
+    struct call call;
+    call_init(&call, env, http, response);
+    extra_headers_apply(&env->extra_headers, clock_wall_ms(), response);
+    (void)cors_apply(&env->cors, http, response);
+    http_response_header(response, "Retry-After", "1");
+    answer_error(&call, 503,
+                 "HTTP 503 Service Unavailable: too many large answers wait for clients to take "
+                 "them");
+    call_fini(&call);
+}

@@ -86,3 +86,6 @@ const struct route_table *const *routes_all(void);
 /* router_serve is the http_handler_fn of the routes: false when the request may block and must not.
  * env must outlive the call. */
 bool router_serve(struct env *env, const struct http_request *http, struct http_response *response);
+/* router_refuse replaces an answer that there is no room for by 503. */
+void router_refuse(struct env *env, const struct http_request *http,
+                   struct http_response *response);

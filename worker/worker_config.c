@@ -10,8 +10,10 @@
 #include "worker/base/mem.h"
 #include "worker/base/properties.h"
 #include "worker/convert.h"
+#include "worker/plugins.h"
 #include "worker/providers/providers.h"
 #include "worker/secrets.h"
+#include "worker/version_range.h"
 
 #define MAX_FILE     ((size_t)1024 * 1024)
 #define MAX_SHOWN    200
@@ -364,16 +366,51 @@ static enum err check_topics(const struct kvs *props, struct error *reterr)
     return ERR_OK;
 }
 
+/* Whether the version is there that <key>.plugin.version asks for. */
+static enum err check_plugin_version(const struct kvs *props, const char *key,
+                                     enum plugin_kind kind, const char *class_name,
+                                     struct error *reterr)
+{
+    CLEANUP(free_charp) char *version_key = xasprintf("%s.plugin.version", key);
+    const char *wanted = kvs_get(props, version_key);
+    struct plugin plugin;
+    if (!wanted || !plugin_find(kind, class_name, &plugin)) {
+        return ERR_OK;
+    }
+    bool matches = false;
+    char *range = NULL;
+    struct error error = { ERR_OK, "" };
+    enum err err = version_range_match(wanted, plugin.version, &matches, &range, &error);
+    CLEANUP(free_charp) char *shown = range;
+    if (err == ERR_OK && !matches) {
+        CLEANUP(free_charp)
+        char *text = version_mismatch(plugin.class_name, shown, plugin.version);
+        err = error_set(&error, ERR_INVALID, "%s", text);
+    }
+    return err == ERR_OK
+               ? ERR_OK
+               : error_set(reterr, err,
+                           "Invalid value %s for configuration %s: %s; leave it out, or give %s",
+                           wanted, version_key, error.text, plugin.version);
+}
+
 /* The keys behind a converter's own belong to its class: an instance tells what is wrong. */
 static enum err check_converters(const struct kvs *props, struct error *reterr)
 {
-    static const char *const keys[] = { "key.converter", "value.converter", "header.converter" };
+    static const struct {
+        const char *key;
+        enum plugin_kind kind;
+    } places[] = { { "key.converter", PLUGIN_CONVERTER },
+                   { "value.converter", PLUGIN_CONVERTER },
+                   { "header.converter", PLUGIN_HEADER_CONVERTER } };
     enum err err = ERR_OK;
-    for (size_t i = 0; i < N_ELEMENTS(keys) && err == ERR_OK; i++) {
+    for (size_t i = 0; i < N_ELEMENTS(places) && err == ERR_OK; i++) {
+        const char *key = places[i].key;
         struct converter *converter = NULL;
-        CLEANUP(free_charp) char *class_name = config_text(worker_config_table(), props, keys[i]);
-        err = converter_open(NULL, props, keys[i], class_name, &converter, reterr);
+        CLEANUP(free_charp) char *class_name = config_text(worker_config_table(), props, key);
+        err = converter_open(NULL, props, key, class_name, &converter, reterr);
         converter_close(converter);
+        err = err ? err : check_plugin_version(props, key, places[i].kind, class_name, reterr);
     }
     return err;
 }

@@ -5,6 +5,8 @@
  *
  * fakes: fake_cluster
  */
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,8 @@
 
 #include "rest/auth.h"
 #include "tests/support/unit.h"
+#include "worker/base/base64.h"
+#include "worker/base/buf.h"
 #include "worker/base/clock.h"
 #include "worker/base/kvs.h"
 #include "worker/base/macros.h"
@@ -239,6 +243,80 @@ static void test_guessing_is_bounded_and_hurts_nobody_who_is_known(void **state)
     assert_true(n_busy > 0);
 }
 
+/* Guesses from one address until it is told to stop. */
+struct stranger {
+    struct thread thread;
+    struct fixture *fixture;
+    atomic_bool *stop;
+    unsigned seed;
+};
+
+static void *keep_guessing(void *arg)
+{
+    struct stranger *stranger = arg;
+    for (unsigned n = stranger->seed; !atomic_load(stranger->stop); n += 100) {
+        char text[20];
+        struct auth_user user;
+        make_guess(n, text);
+        (void)auth_check(stranger->fixture->auth, text, "10.0.0.1", true, &user);
+        (void)sched_yield();
+    }
+    return NULL;
+}
+
+/* More guesses than may wait at once; users who were never seen before come from elsewhere. */
+static void test_a_first_login_comes_through_a_flood_of_guesses(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stranger strangers[6];
+    struct auth_user user;
+    atomic_bool stop = false;
+    unsigned n_granted = 0;
+    struct buf file;
+    buf_init(&file);
+    for (char c = 'a'; c <= 't'; c++) {
+        buf_printf(&file, "%c:" MEDIUM "\n", c);
+    }
+    write_file(fixture, buf_text(&file));
+    buf_fini(&file);
+    assert_int_equal(auth_new(&fixture->props, 16, &fixture->auth, NULL), ERR_OK);
+    for (unsigned i = 0; i < N_ELEMENTS(strangers); i++) {
+        strangers[i] = (struct stranger){ .fixture = fixture, .stop = &stop, .seed = i };
+        thread_start(&strangers[i].thread, "stranger", keep_guessing, &strangers[i]);
+    }
+    for (char c = 'a'; c <= 't'; c++) {
+        const char plain[] = { c, ':', 'x' };
+        struct buf sent;
+        buf_init(&sent);
+        buf_add_text(&sent, "Basic ");
+        base64_add(&sent, plain, sizeof(plain));
+        n_granted +=
+            auth_check(fixture->auth, buf_text(&sent), "10.0.0.2", true, &user) == AUTH_GRANTED;
+        buf_fini(&sent);
+    }
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < N_ELEMENTS(strangers); i++) {
+        thread_join(&strangers[i].thread);
+    }
+    assert_int_equal(n_granted, 20);
+}
+
+static void test_a_changed_file_forgets_only_whose_line_has_changed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct auth_user user;
+    begin(fixture, "user:" QUICK "\nann:" QUICK "\n");
+    assert_int_equal(ask(fixture, USER_X), AUTH_GRANTED);
+    assert_int_equal(ask(fixture, ANN_X), AUTH_GRANTED);
+    write_file(fixture, "more:" QUICK "\nuser:" QUICK ":read-only\nann:" MEDIUM "\n");
+    assert_int_equal(auth_check(fixture->auth, USER_X, "c", false, &user), AUTH_GRANTED);
+    assert_int_equal(user.role, AUTH_READ_ONLY);
+    assert_int_equal(auth_check(fixture->auth, ANN_X, "c", false, &user), AUTH_UNKNOWN);
+    write_file(fixture, "more:" QUICK "\n");
+    assert_int_equal(auth_check(fixture->auth, USER_X, "c", false, &user), AUTH_UNKNOWN);
+    assert_int_equal(ask(fixture, USER_X), AUTH_DENIED);
+}
+
 static void test_open_paths_are_those_of_the_property(void **state)
 {
     struct fixture *fixture = *state;
@@ -286,6 +364,8 @@ int main(void)
         TEST(test_a_file_that_cannot_be_used_leaves_the_old_users),
         TEST(test_an_unknown_user_costs_a_hash_too),
         TEST(test_guessing_is_bounded_and_hurts_nobody_who_is_known),
+        TEST(test_a_first_login_comes_through_a_flood_of_guesses),
+        TEST(test_a_changed_file_forgets_only_whose_line_has_changed),
         TEST(test_open_paths_are_those_of_the_property),
         TEST(test_wrong_properties_name_key_and_mend),
     };

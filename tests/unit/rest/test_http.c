@@ -4,6 +4,7 @@
  *
  * fakes: fake_cluster
  */
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@
 #define MAX_BODIES      1500
 #define MAX_CONNECTIONS 4
 #define IDLE_MS         1000
+/* More than sockets keep by themselves. */
+#define BIG         ((size_t)32 * 1024 * 1024)
+#define MAX_ANSWERS (BIG + BIG / 2)
 
 /* A server that answers with what it was asked. */
 struct fixture {
@@ -58,6 +62,17 @@ static bool echo(void *arg, const struct http_request *request, struct http_resp
         wait_while_held(fixture);
     }
     response->code = request->refused ? request->refused : 200;
+    if (strcmp(request->target, "/big") == 0) {
+        response->content_type = "text/plain";
+        response->body = xcalloc(1, BIG + 1);
+        memset(response->body, 'b', BIG);
+        response->body_length = BIG;
+        if (http_response_charge(response, request->answers)) {
+            return true;
+        }
+        free(TAKE(response->body));
+        response->code = 503;
+    }
     response->content_type = "text/plain";
     response->body =
         xasprintf("[%s %s %zu %s]", request->method, request->target, request->body_length,
@@ -85,6 +100,7 @@ static int start(void **state)
         .idle_timeout_ms = IDLE_MS,
         .max_body = MAX_BODY,
         .max_bodies = MAX_BODIES,
+        .max_answers = MAX_ANSWERS,
         .handler = echo,
         .arg = fixture,
     };
@@ -441,6 +457,61 @@ static void test_stop_lets_running_requests_end(void **state)
 
 #define http_test(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
+/* The code of GET /big, whose body is read. */
+static int big(const struct fixture *fixture)
+{
+    struct reply reply = client_request(fixture->port, "GET", "/big", NULL);
+    int code = reply.code;
+    assert_true(code != 200 || strlen(reply.body) == BIG);
+    reply_fini(&reply);
+    return code;
+}
+
+static void test_answers_that_nobody_takes_are_bounded_together(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char ask[] = "GET /big HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fd = client_open(fixture->port);
+    assert_true(client_send(fd, ask, strlen(ask)));
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_PEEK), 1); /* it is on its way */
+    assert_int_equal(big(fixture), 503);
+    struct reply small = client_request(fixture->port, "GET", "/small", NULL);
+    assert_int_equal(small.code, 200);
+    reply_fini(&small);
+    (void)close(fd);
+    /* What the client that has gone did not take is free again. */
+    uint64_t deadline = clock_mono_ms() + 10000;
+    while (big(fixture) == 503 && clock_mono_ms() < deadline) {
+        (void)sched_yield();
+    }
+    assert_int_equal(big(fixture), 200);
+}
+
+static void test_one_answer_always_has_room(void **state UNUSED)
+{
+    struct http_budget budget = { .max = 100 };
+    struct http_response first, second, small;
+    http_response_init(&first);
+    http_response_init(&second);
+    http_response_init(&small);
+    first.body = xcalloc(1, 1);
+    first.body_length = HTTP_SMALL_ANSWER + 1;
+    second.body = xcalloc(1, 1);
+    second.body_length = HTTP_SMALL_ANSWER + 1;
+    small.body = xcalloc(1, 1);
+    small.body_length = HTTP_SMALL_ANSWER;
+    assert_true(http_response_charge(&first, &budget));
+    assert_int_equal(first.charged, HTTP_SMALL_ANSWER + 1);
+    assert_false(http_response_charge(&second, &budget));
+    assert_int_equal(second.charged, 0);
+    assert_true(http_response_charge(&small, &budget));
+    assert_int_equal(budget.used, HTTP_SMALL_ANSWER + 1);
+    http_response_fini(&first);
+    http_response_fini(&second);
+    http_response_fini(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +533,9 @@ int main(void)
         http_test(test_a_handler_may_take_longer_than_the_idle_timeout),
         http_test(test_too_many_connections_are_told_so),
         http_test(test_stop_lets_running_requests_end),
+        cmocka_unit_test_setup_teardown(test_answers_that_nobody_takes_are_bounded_together, start,
+                                        stop),
+        cmocka_unit_test(test_one_answer_always_has_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,6 +316,34 @@ static void test_check_tries_the_converters_with_their_keys(void **state UNUSED)
     assert_non_null(strstr(error.text, "does not implement the Converter interface"));
 }
 
+static void test_check_looks_for_the_versions_of_converters(void **state UNUSED)
+{
+    static const struct {
+        const char *pairs[5];
+        const char *told; /* NULL: fine */
+    } cases[] = {
+        { { "value.converter.plugin.version", "4.1.1", NULL }, NULL },
+        { { "value.converter.plugin.version", "[4.0,)", NULL }, NULL },
+        { { "header.converter.plugin.version", "latest", NULL }, NULL },
+        { { "value.converter.plugin.version", "3.9.0", NULL },
+          "Invalid value 3.9.0 for configuration value.converter.plugin.version: " },
+        { { "header.converter.plugin.version", "(,4.0]", NULL },
+          "for configuration header.converter.plugin.version: " },
+        { { "key.converter", "JsonConverter", "key.converter.plugin.version", "[1,", NULL },
+          "Invalid value [1, for configuration key.converter.plugin.version: " },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        enum err err = ERR_OK;
+        struct error error = { ERR_OK, "" };
+        free(checked(cases[i].pairs, &err, &error));
+        assert_int_equal(err, cases[i].told ? ERR_INVALID : ERR_OK);
+        if (cases[i].told) {
+            assert_non_null(strstr(error.text, cases[i].told));
+            assert_non_null(strstr(error.text, "; leave it out, or give 4.1.1"));
+        }
+    }
+}
+
 static void test_check_keeps_the_mend_behind_a_long_value(void **state UNUSED)
 {
     char value[5001];
@@ -489,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_check_refuses_heartbeats_beyond_a_third_of_the_session),
         cmocka_unit_test(test_check_reads_every_server),
         cmocka_unit_test(test_check_tries_the_converters_with_their_keys),
+        cmocka_unit_test(test_check_looks_for_the_versions_of_converters),
         cmocka_unit_test(test_check_keeps_the_mend_behind_a_long_value),
         cmocka_unit_test(test_check_never_shows_a_secret),
         cmocka_unit_test(test_check_warns_of_each_unknown_key_once),

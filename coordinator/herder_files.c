@@ -17,6 +17,8 @@
 
 /* When what was told is told again if it does not show. */
 #define TELL_AGAIN_MS 5000U
+/* When notices of workers that are not in the group may be removed. */
+#define FORGET_AFTER_MS 60000U
 /* One batch. */
 #define MAX_RECORDS 500
 
@@ -57,6 +59,7 @@ void herder_files_fini(struct herder *herder)
     file_set_unref(files->set);
     snapshot_unref(files->seen);
     snapshot_unref(files->settled);
+    files_notices_unref(files->heard);
     free(files->folder);
 }
 
@@ -112,6 +115,7 @@ static void announce(struct herder *herder, uint64_t now_ms)
     const struct files_notice *shown = files_notices_find(herder->snapshot->notices, own.worker_id);
     if (herder->draining || (shown && strcmp(shown->instance, own.instance) == 0 &&
                              strcmp(shown->digest, own.digest) == 0)) {
+        files->announced[0] = '\0'; /* if it vanishes it is told again at once */
         return;
     }
     uint64_t again_ms = files->announced_ms + TELL_AGAIN_MS;
@@ -145,6 +149,18 @@ static void set_state(struct herder *herder, enum files_state state, const char 
     }
 }
 
+/* Notes when somebody came, went, or told something new. */
+static void watch_group(struct herder *herder, uint64_t now_ms)
+{
+    struct files *files = &herder->files;
+    if (files->heard != herder->snapshot->notices || files->generation != herder->generation) {
+        files_notices_unref(files->heard);
+        files->heard = files_notices_ref(herder->snapshot->notices);
+        files->generation = herder->generation;
+        files->quiet_since_ms = now_ms;
+    }
+}
+
 static void judge(struct herder *herder, uint64_t now_ms)
 {
     struct files_notice own = own_notice(herder);
@@ -157,10 +173,14 @@ static void judge(struct herder *herder, uint64_t now_ms)
     set_state(herder, state, other, now_ms);
 }
 
-/* Workers that are gone say nothing any more. */
-static void forget_gone(const struct herder *herder, struct out_records *records)
+/* Workers that are gone say nothing any more. One that comes says so before the group knows of it,
+ * and what it says must not be taken away: so not before group and notices have been quiet. */
+static void forget_gone(const struct herder *herder, uint64_t now_ms, struct out_records *records)
 {
     const struct files_notices *notices = herder->snapshot->notices;
+    if (now_ms < herder->files.quiet_since_ms + FORGET_AFTER_MS) {
+        return;
+    }
     for (size_t i = 0; notices && i < notices->n_items; i++) {
         const struct files_notice *notice = &notices->items[i];
         bool own = strcmp(notice->instance, herder->options.settings->instance) == 0;
@@ -206,6 +226,7 @@ void herder_files_step(struct herder *herder, uint64_t now_ms)
     take_set(files, now_ms);
     if (files->set && herder->snapshot->caught_up) {
         announce(herder, now_ms);
+        watch_group(herder, now_ms);
         judge(herder, now_ms);
         measure(herder);
     }
@@ -262,6 +283,10 @@ void herder_files_lead(struct herder *herder, uint64_t now_ms, struct out_record
     if (!files->reader || !files->set || files->state != FILES_AGREED || files->set->error) {
         return;
     }
+    forget_gone(herder, now_ms, records);
+    if (records->n_items > 0) {
+        return;
+    }
     uint64_t delete_ms = files->since_ms + files->delete_after_ms;
     bool may_delete = now_ms >= delete_ms;
     if (files->settled == herder->snapshot && files->settled_deletes == may_delete) {
@@ -272,9 +297,6 @@ void herder_files_lead(struct herder *herder, uint64_t now_ms, struct out_record
     file_plan_make(herder->snapshot, files->set, &options, &plan);
     carry_out(herder, &plan, records);
     file_plan_fini(&plan);
-    if (may_delete) {
-        forget_gone(herder, records);
-    }
     if (records->n_items > 0) {
         return;
     }

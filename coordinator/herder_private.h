@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coordinator/config_files.h"
 #include "coordinator/core.h"
 #include "coordinator/file_reader.h"
 #include "coordinator/herder.h"
@@ -89,6 +90,9 @@ struct files {
     struct file_set *set; /* the newest, NULL: none yet */
     char announced[FILE_SET_DIGEST];
     uint64_t announced_ms;
+    struct files_notices *heard; /* the newest; with generation, to see when they change */
+    int64_t generation;
+    uint64_t quiet_since_ms;
     enum files_state state; /* written under the herder's lock, as the next one */
     char other[256];        /* FILES_DIFFER: who has other files */
     uint64_t since_ms;      /* since when nothing of state and set has changed */

@@ -559,7 +559,7 @@ def test_hpa_has_resources_first_and_then_what_is_given(examples):
 
 def test_keda_triggers(examples):
     spec = examples["keda"].one("ScaledObject")["spec"]
-    assert [one["type"] for one in spec["triggers"]] == ["kafka", "prometheus", "cron"]
+    assert [one["type"] for one in spec["triggers"]] == ["kafka", "prometheus", "metrics-api", "cron"]
     assert spec["triggers"][0]["metadata"]["consumerGroup"] == "connect-commands"
     assert spec["triggers"][0]["metadata"]["lagThreshold"] == "10000"
     assert 'namespace="bridges"' in spec["triggers"][1]["metadata"]["query"]

@@ -38,6 +38,7 @@ KEDA = {
         "enabled": True,
         "kafkaLag": {"enabled": True, "connector": "c"},
         "prometheus": {"enabled": True, "serverAddress": "http://p"},
+        "metricsApi": {"enabled": True},
     }
 }
 # What a value needs besides, by the start of its path; the first that fits counts.
@@ -63,6 +64,8 @@ CONTEXTS = [
 ]
 # Another value than the default, where it cannot be guessed.
 SAMPLES = {
+    "keda.metricsApi.metric": "sluice_worker_cpu_ratio",
+    "keda.metricsApi.target": "0.5",
     "kafka.bootstrapServers": "other:9092",
     "kafka.securityProtocol": "SASL_PLAINTEXT",
     "connectors": {"c": {"connector.class": "MqttSource"}},

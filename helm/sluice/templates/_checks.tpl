@@ -98,8 +98,8 @@ true
 
 {{- define "sluice.checkKeda" -}}
 {{- $keda := .Values.keda -}}
-{{- if and $keda.enabled (not (or $keda.kafkaLag.enabled $keda.prometheus.enabled $keda.triggers)) -}}
-{{- fail "keda.enabled is true, but there is no trigger: enable keda.kafkaLag or keda.prometheus, or give keda.triggers" -}}
+{{- if and $keda.enabled (not (or $keda.kafkaLag.enabled $keda.prometheus.enabled $keda.metricsApi.enabled $keda.triggers)) -}}
+{{- fail "keda.enabled is true, but there is no trigger: enable keda.kafkaLag, keda.metricsApi or keda.prometheus, or give keda.triggers" -}}
 {{- end -}}
 {{- if and $keda.enabled $keda.kafkaLag.enabled (not $keda.kafkaLag.connector) -}}
 {{- fail "keda.kafkaLag.connector is empty: name the sink connector" -}}

@@ -95,6 +95,7 @@ static bool same_members(const struct core *core, const struct core_member *memb
         size_t size = mine->n_slots * sizeof(int32_t);
         if (strcmp(mine->worker_id, members[i].worker_id) != 0 ||
             mine->n_slots != members[i].n_slots || mine->dead != members[i].dead ||
+            mine->leaving != members[i].leaving ||
             (size > 0 && memcmp(mine->slots, members[i].slots, size) != 0)) {
             return false;
         }
@@ -118,6 +119,7 @@ void core_set_members(struct core *core, const struct core_member *members, size
                              members[i].n_slots * sizeof(int32_t)),
             .n_slots = members[i].n_slots,
             .dead = members[i].dead,
+            .leaving = members[i].leaving,
         };
     }
     /* A changed group has to be stable for a while before tasks are moved for balance. */

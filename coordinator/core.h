@@ -46,6 +46,8 @@ struct core_member {
     /* It is in the group still, but its process is gone: the leader moves its tasks, and nobody
      * waits for its word. Another entry with the same worker_id may live. */
     bool dead;
+    /* It hands its tasks over and stops: the leader gives them to others at once. */
+    bool leaving;
 };
 
 enum action_kind {

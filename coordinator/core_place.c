@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leader's duty to give every task a slot: new tasks and those of dead workers at once, and
+ * The leader's duty to give every task a slot: new tasks, those of dead workers and of those that
+ * are leaving at once, and
  * when workers' loads have differed by more than one task for a while in an unchanged group, by
  * moving the fewest tasks.
  */
@@ -22,9 +23,10 @@ struct board {
 
 static void board_own(struct board *board, const struct member *member, int number, int n_slots)
 {
+    int owner = member->dead ? PLACEMENT_DEAD : member->leaving ? PLACEMENT_LEAVING : number;
     for (size_t i = 0; i < member->n_slots; i++) {
         if (member->slots[i] >= 0 && member->slots[i] < n_slots) {
-            board->slot_owner[member->slots[i]] = member->dead ? PLACEMENT_DEAD : number;
+            board->slot_owner[member->slots[i]] = owner;
         }
     }
 }
@@ -128,7 +130,10 @@ static enum move_reason reason_of(const struct board *board, const struct core *
         return MOVE_BALANCE;
     }
     bool legal = old >= 0 && old < core->options.n_slots;
-    return legal && board->slot_owner[old] == PLACEMENT_DEAD ? MOVE_FAILOVER : MOVE_PLACED;
+    int owner = legal ? board->slot_owner[old] : PLACEMENT_NOBODY;
+    return owner == PLACEMENT_DEAD      ? MOVE_FAILOVER
+           : owner == PLACEMENT_LEAVING ? MOVE_LEAVING
+                                        : MOVE_PLACED;
 }
 
 /* Adds the records of the connectors that have moved tasks. */

@@ -121,7 +121,7 @@ struct member {
     char *worker_id;
     int32_t *slots;
     size_t n_slots;
-    bool dead;
+    bool dead, leaving;
 };
 
 struct core {

@@ -153,7 +153,8 @@ bool membership_elder(const struct membership *membership, const char *worker_id
 static struct core_member *core_find(struct core_member *members, size_t n, const char *worker_id)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!members[i].dead && strcmp(members[i].worker_id, worker_id) == 0) {
+        if (!members[i].dead && !members[i].leaving &&
+            strcmp(members[i].worker_id, worker_id) == 0) {
             return &members[i];
         }
     }
@@ -182,11 +183,13 @@ struct core_member *membership_core(const struct membership *membership, size_t 
     size_t n = 0;
     for (size_t i = 0; i < membership->n_members; i++) {
         const struct member *from = &membership->members[i];
-        struct core_member *to = from->dead ? NULL : core_find(members, n, from->worker_id);
+        bool apart = from->dead || from->leaving;
+        struct core_member *to = apart ? NULL : core_find(members, n, from->worker_id);
         if (!to) {
             to = &members[n++];
             to->worker_id = xstrdup(from->worker_id);
             to->dead = from->dead;
+            to->leaving = from->leaving;
         }
         core_member_add(to, from);
     }

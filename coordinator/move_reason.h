@@ -11,6 +11,7 @@
     X(PLACED, "placed")     /* it sat nowhere */                                                   \
     X(BALANCE, "balance")   /* loads of workers differed */                                        \
     X(FAILOVER, "failover") /* its worker does not answer any more */                              \
+    X(LEAVING, "leaving")   /* its worker hands its tasks over and stops */                        \
     X(JOINED, "joined")     /* the group gave the slot to a worker with fewer */                   \
     X(LEFT, "left")         /* the group gave the slot away as its worker was gone */
 

@@ -95,25 +95,15 @@ static int pick_worker(const struct tally *tally, int group)
     return best;
 }
 
-/* Rank of a slot in an order that spreads: the bits of its number reversed, so that 0 is followed
- * by the slot in the middle, then by those in the middle of the halves. The group's assignor gives
- * a joining worker a run of neighbouring slots: with the tasks spread it gets its share of them,
- * and no more. */
-static unsigned spread_rank(int slot, int n_slots)
-{
-    unsigned rank = 0;
-    for (unsigned bit = 1; bit < (unsigned)n_slots; bit <<= 1) {
-        rank = (rank << 1) | (((unsigned)slot & bit) != 0);
-    }
-    return rank;
-}
-
+/* The group's assignor gives a joining worker the lowest slots of the others: tasks in high slots
+ * stay where they are, and are moved by balance, if at all, one by one and without waiting for the
+ * group. So a worker that is replaced, or restarts, draws no tasks to and fro. */
 static bool better_slot(const struct tally *tally, int slot, int than)
 {
     if (tally->in_slot[slot] != tally->in_slot[than]) {
         return tally->in_slot[slot] < tally->in_slot[than];
     }
-    return spread_rank(slot, tally->n_slots) < spread_rank(than, tally->n_slots);
+    return slot > than;
 }
 
 static int pick_slot(const struct tally *tally, int worker)
@@ -144,7 +134,8 @@ size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *s
     for (size_t i = 0; i < n_tasks; i++) {
         int worker = -1;
         if (tasks[i].slot < 0 || tasks[i].slot >= n_slots ||
-            slot_owner[tasks[i].slot] == PLACEMENT_DEAD) {
+            slot_owner[tasks[i].slot] == PLACEMENT_DEAD ||
+            slot_owner[tasks[i].slot] == PLACEMENT_LEAVING) {
             worker = pick_worker(&tally, tasks[i].group);
         }
         if (worker >= 0) {

@@ -14,9 +14,10 @@
 #define PLACEMENT_UNIT 1000
 
 /* Values of slot_owner that are no worker: nobody holds the slot now, but somebody will at once;
- * who holds it is dead. */
-#define PLACEMENT_NOBODY (-1)
-#define PLACEMENT_DEAD   (-2)
+ * who holds it is dead; who holds it hands its tasks over and goes. */
+#define PLACEMENT_NOBODY  (-1)
+#define PLACEMENT_DEAD    (-2)
+#define PLACEMENT_LEAVING (-3)
 
 /* One task to place. */
 struct placement_task {
@@ -30,10 +31,10 @@ struct placement_task {
 /* In all calls slot_owner[slot] is the owner's number, 0 <= number < n_workers, or one of the
  * values above. Workers without slots take no part. */
 
-/* placement_fill gives every task without a legal slot, or in one of a dead worker, a slot: on the
- * least loaded worker, then the one with the fewest tasks of the same group, then its emptiest
- * slot. Tasks in slots that nobody owns are left alone: their slot will be claimed again at once.
- * Returns how many were given a slot. */
+/* placement_fill gives every task without a legal slot, or in one of a dead or leaving worker, a
+ * slot: on the least loaded worker, then the one with the fewest tasks of the same group, then its
+ * emptiest slot, then its highest. Tasks in slots that nobody owns are left alone: their slot will
+ * be claimed again at once. Returns how many were given a slot. */
 size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
                       int n_slots, int n_workers);
 /* placement_balance moves tasks until no move of one lessens the difference between two workers (by

@@ -25,7 +25,7 @@ struct object {
 
 #define RUN_STATES     "UNASSIGNED|RUNNING|PAUSED|STOPPED|FAILED|RESTARTING"
 #define CONNECTOR_TYPE "source|sink|unknown"
-#define REASONS        "placed|balance|failover|joined|left"
+#define REASONS        "placed|balance|failover|leaving|joined|left"
 #define LEVELS         "OFF|FATAL|ERROR|WARN|INFO|DEBUG|TRACE|ALL"
 
 static const struct object objects[] = {

@@ -396,9 +396,9 @@ static void test_leader_that_refuses_connections_is_replaced_at_once(void **stat
     node_start_alone(&node, "b:1");
     assert_int_equal(node_create(&node, "c"), ERR_OK);
     node_wait_running(&node, 3);
-    node_revoke(&node, 1, WORLD_SLOTS, false);
-    tell_of_ghost(&node, 1);
-    node_wait_running(&node, 1); /* in slot 0 */
+    node_revoke(&node, 6, WORLD_SLOTS, false);
+    tell_of_ghost(&node, 6);
+    node_wait_running(&node, 1); /* in slot 5 */
     assert_int_equal(node_create(&node, "d"), ERR_NOT_LEADER);
     refuse(&node, "1-a");
     node_assert_leads(&node);

@@ -231,9 +231,9 @@ static void test_balance_prefers_crowded_groups(void **state UNUSED)
     assert_int_equal(more[0].slot, 0);
 }
 
-/* A worker that joins is given a run of the lowest slots: it must find its share of the tasks
- * there, not all of them. */
-static void test_fill_spreads_tasks_over_neighbouring_slots(void **state UNUSED)
+/* A worker that joins is given a run of the lowest slots: no task may sit there, and its share
+ * comes by balance. */
+static void test_a_joining_worker_draws_no_task_with_its_slots(void **state UNUSED)
 {
     enum {
         N_SLOTS = 64,
@@ -248,8 +248,23 @@ static void test_fill_spreads_tasks_over_neighbouring_slots(void **state UNUSED)
     for (int slot = 0; slot < N_SLOTS / 2; slot++) {
         owner[slot] = 1;
     }
-    assert_false(placement_uneven(tasks, N_TASKS, owner, N_SLOTS, 2));
-    assert_int_equal(placement_balance(tasks, N_TASKS, owner, N_SLOTS, 2), 0);
+    for (int i = 0; i < N_TASKS; i++) {
+        assert_int_equal(owner[tasks[i].slot], 0);
+    }
+    assert_true(placement_uneven(tasks, N_TASKS, owner, N_SLOTS, 2));
+    assert_int_equal(placement_balance(tasks, N_TASKS, owner, N_SLOTS, 2), N_TASKS / 2);
+}
+
+static void test_tasks_of_a_leaving_worker_go_to_the_least_loaded_at_once(void **state UNUSED)
+{
+    /* The first worker goes, the second has two tasks, the third has just come. */
+    const int owner[] = { PLACEMENT_LEAVING, 1, 1, 2, 2 };
+    struct placement_task tasks[] = { { .slot = 0 }, { .slot = 0 }, { .slot = 1 }, { .slot = 2 } };
+    assert_int_equal(placement_fill(tasks, N_ELEMENTS(tasks), owner, 5, 3), 2);
+    assert_int_equal(owner[tasks[0].slot], 2);
+    assert_int_equal(owner[tasks[1].slot], 2);
+    assert_int_equal(tasks[2].slot, 1);
+    assert_int_equal(tasks[3].slot, 2);
 }
 
 static void test_nothing_to_place_on(void **state UNUSED)
@@ -275,7 +290,8 @@ int main(void)
         TEST(test_balance_reaches_a_skew_of_one_with_the_fewest_moves),
         TEST(test_balance_leaves_fixed_tasks),
         TEST(test_balance_prefers_crowded_groups),
-        TEST(test_fill_spreads_tasks_over_neighbouring_slots),
+        TEST(test_a_joining_worker_draws_no_task_with_its_slots),
+        TEST(test_tasks_of_a_leaving_worker_go_to_the_least_loaded_at_once),
         TEST(test_nothing_to_place_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,9 @@ def kafka_outage(stage, seconds, stop, start):
     )
     start()
     back = time.monotonic()
-    took = stage.levelled(back)
-    text = f"Kafka away for {back - begun:.1f} s"
+    took = stage.flowing(back)
+    level = stage.levelled(back, timeout=120)
+    text = f"Kafka away for {back - begun:.1f} s, backlog gone {level:.1f} s after its return"
     return Outcome(took, window(stage, 2), notes=text)
 
 

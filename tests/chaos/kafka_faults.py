@@ -89,8 +89,11 @@ def replicas_missing(stage):
     stage.throughout(7, lambda: told() == held, "that nothing is acknowledged while Kafka takes nothing")
     node.start()
     wait_until(lambda: not short_of_replicas(), 30, "the node to be in sync", 0.02)
-    took = stage.levelled(time.monotonic())
-    return Outcome(took, window(stage, 2), notes="recovery counts from the replica's return")
+    back = time.monotonic()
+    took = stage.flowing(back)
+    level = stage.levelled(back, timeout=120)
+    text = f"backlog gone {level:.1f} s after the replica's return, from which recovery counts"
+    return Outcome(took, window(stage, 2), notes=text)
 
 
 def all_nodes_gone(stage, seconds):
@@ -99,8 +102,11 @@ def all_nodes_gone(stage, seconds):
     stage.kafka.kill9()
     stage.linger(seconds)
     stage.kafka.start()
-    took = stage.levelled(time.monotonic())
-    return Outcome(took, window(stage, 2), notes=f"away for {seconds} s")
+    back = time.monotonic()
+    took = stage.flowing(back)
+    level = stage.levelled(back, timeout=120)
+    text = f"away for {seconds} s, backlog gone {level:.1f} s after the return"
+    return Outcome(took, window(stage, 2), notes=text)
 
 
 @fault("all Kafka nodes gone", AFTER_KAFKA, world="three", lanes=("source", "sink"))

@@ -188,6 +188,26 @@ class Stage:
         )
         return time.monotonic() - since
 
+    def flowing(self, since, timeout=PATIENCE):
+        """Waits until all tasks run, connected, and something more has arrived; seconds since then."""
+        arrived = self.records if self.kind == "source" else self.commits
+        before = arrived()
+        self.resumed(since, timeout=timeout)
+        wait_until(
+            lambda: arrived() > before or self.level(),
+            timeout,
+            lambda: f"messages to flow again\n{self.lane.tails()}",
+            0.05,
+        )
+        return time.monotonic() - since
+
+    def commits(self):
+        """How many records a sink has committed; -1 while Kafka cannot say."""
+        try:
+            return self.flow.committed(self.lane.name)
+        except LabError:
+            return -1
+
     def levelled(self, since, gone=(), timeout=PATIENCE):
         """Waits until all tasks run again and the backlog is gone; seconds since then."""
         self.resumed(since, gone, timeout)

@@ -230,6 +230,25 @@ class Bench:
         return {"rate": messages / (seen["reached_us"] / 1e6 - began), "publish_rate": published["rate"],
                 "cpu_us": cpu_us, "duplicates": checked["duplicates"]}
 
+    def of_tasks(self, name, metric):
+        """A metric of each task of a connector."""
+        label = f'connector="{name}"'
+        return [value for key, value in self.worker.metrics().items()
+                if key.startswith(f"{metric}{{") and label in key]
+
+    def wait_shared_out(self, name, partitions):
+        """Waits until the group has given every task as many partitions as the next: joining takes a
+        second or two, which would be most of what is timed."""
+        counts = [[]]
+
+        def shared_out():
+            counts[0] = self.of_tasks(name, "kafka_connect_sink_task_partition_count")
+            even = sum(counts[0]) == partitions and max(counts[0]) - min(counts[0]) <= 1
+            return even and self.kafka.group(f"connect-{name}")["state"] == "Stable"
+
+        wait_until(shared_out, 30, lambda: f"{partitions} partitions to be shared out, they are "
+                                           f"{counts[0]}\n{self.worker.log_tail()}", 0.05)
+
     def sluice_sink(self, name):
         """Lets records wait while the sink is paused, then times it from resume to the last PUBACK."""
         messages, topic = self.options.messages, self.records(name)
@@ -238,11 +257,10 @@ class Bench:
                   "mqtt.topic": f"nobody/{name}/" + "{key}"}
         self.cluster.create(name, config=config)
         self.set_state(name, "pause", "PAUSED")
-        label = f'connector="{name}"'
+        self.wait_shared_out(name, 2 * self.options.tasks)
 
         def acknowledged():
-            return sum(value for key, value in self.worker.metrics().items()
-                       if key.startswith("sluice_records_out_total{") and label in key)
+            return sum(self.of_tasks(name, "sluice_records_out_total"))
 
         already = acknowledged()
         before, began = self.cpu(), time.monotonic()

@@ -207,6 +207,22 @@ static bool policy_allows(const char *policy, const char *key)
     return false;
 }
 
+/* Whether all overrides of a kind together make a client: some fit only with others, such as a
+ * short max.poll.interval.ms with a short session.timeout.ms. */
+static bool fit_together(const struct validation *v, const struct override_kind *kind)
+{
+    CLEANUP(kvs_fini) struct kvs overrides;
+    kvs_init(&overrides);
+    struct error error = { ERR_OK, "" };
+    for (size_t i = 0; i < v->config->n_items; i++) {
+        const struct kv *item = &v->config->items[i];
+        if (item->value && strncmp(item->key, kind->prefix, strlen(kind->prefix)) == 0) {
+            kvs_set(&overrides, item->key + strlen(kind->prefix), item->value);
+        }
+    }
+    return try_props(v, kind->role, &overrides, &error) == ERR_OK;
+}
+
 /* Each override is tried alone, so that the error stands at its key. */
 static void check_override(const struct validation *v, const struct override_kind *kind,
                            const struct kv *item)
@@ -229,7 +245,7 @@ static void check_override(const struct validation *v, const struct override_kin
         return;
     }
     struct error error = { ERR_OK, "" };
-    if (try_props(v, kind->role, &overrides, &error) != ERR_OK) {
+    if (try_props(v, kind->role, &overrides, &error) != ERR_OK && !fit_together(v, kind)) {
         config_value_error(entry, "%s", error.text);
     }
 }

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From Kafka to MQTT: what is published, where it goes on, and what becomes of records that cannot be."""
 
+import contextlib
 import json
+import socket
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
 
-from lab import Cluster, find_program, wait_until
+from lab import Cluster, find_program, kafka_wire, wait_until
 
 # pylint: disable=redefined-outer-name
 
@@ -45,7 +49,7 @@ class Sink(Cluster):
 
     def put(self, **changes):
         answer = self.rest.put(f"/connectors/{self.name}/config", self.config(**changes))
-        assert answer.status in (200, 201), answer
+        assert answer.status in (200, 201), answer.body["message"]
 
     def act(self, verb):
         answer = self.rest.put(f"/connectors/{self.name}/{verb}")
@@ -380,6 +384,96 @@ def test_a_frozen_broker_bounds_what_is_taken(sink, fresh_mosquitto):
     assert one.metric("sluice_window_use_ratio") == 1
     mosquitto.thaw()
     assert [text[:5] for text in inbox.payloads(2000)] == [f"{n:05d}" for n in range(2000)]
+
+
+class NarrowWay:
+    """A way to a broker that lets `rate` bytes a second pass there, until it is opened."""
+
+    def __init__(self, port, rate):
+        self.target = ("127.0.0.1", port)
+        self.rate = rate
+        self.opened = threading.Event()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"tcp://127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.server.accept()
+                # Small, so that what waits does so in the worker.
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+                far = socket.create_connection(self.target)
+                threading.Thread(target=self.pump, args=(near, far, True), daemon=True).start()
+                threading.Thread(target=self.pump, args=(far, near, False), daemon=True).start()
+
+    def pump(self, source, target, narrow):
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(8192):
+                target.sendall(chunk)
+                if narrow:
+                    self.opened.wait(len(chunk) / self.rate)
+        target.close()
+
+    def close(self):
+        self.opened.set()
+        self.server.close()
+
+
+def test_a_broker_much_slower_than_the_topic_costs_no_memory(sink):
+    """20 MB wait in Kafka for a way that takes 400 kB/s: the worker holds its 1 MB and the consumer's queue."""
+    one = sink()
+    way = NarrowWay(one.mosquitto.port, 400_000)
+    one.run(mqtt_server_uri=way.uri, mqtt_publish_buffer_bytes=1 << 20)
+    one.kafka.produce(one.topic, [("k", f"{n:05d}" + "x" * 1000) for n in range(200)])
+    one.wait_metric("sluice_records_out_total", 200)
+    before = one.workers[0].rss_kb()
+    one.kafka.produce(one.topic, [("k", f"{n:05d}" + "x" * 1000) for n in range(20000)])
+    done = one.metric("sluice_records_out_total")
+    one.wait_metric("sluice_records_out_total", done + 400)
+    grown = (one.workers[0].rss_kb() - before) / 1024
+    assert one.metric("sluice_records_out_total") < 10000
+    assert grown < 12, f"{grown:.1f} MB more than before"
+    way.opened.set()
+    one.wait_committed(20200, timeout=60)
+    way.close()
+
+
+def test_a_broker_that_does_not_answer_does_not_end_the_membership(sink, fresh_mosquitto):
+    """Records wait for longer than max.poll.interval.ms, and the group takes the task for alive."""
+    mosquitto = fresh_mosquitto()
+    one = sink(mosquitto).run(mqtt_publish_timeout_ms="0", mqtt_publish_max_inflight="10", **{
+        "consumer.override.max.poll.interval.ms": "6000",
+        "consumer.override.session.timeout.ms": "6000",
+        "consumer.override.heartbeat.interval.ms": "1000"})
+    one.kafka.produce(one.topic, pairs(10))
+    one.wait_committed(10)
+    member = one.kafka.group(one.consumers)["members"]
+    mosquitto.freeze()
+    since = time.monotonic()
+    one.kafka.produce(one.topic, pairs(1000))
+    wait_until(lambda: time.monotonic() - since > 7.5, 10, "the interval to pass", 0.2)
+    assert one.kafka.group(one.consumers)["members"] == member
+    mosquitto.thaw()
+    one.wait_committed(1010)
+    assert one.kafka.group(one.consumers)["members"] == member
+
+
+def test_records_that_have_expired_are_passed_over_and_told_of(sink):
+    one = sink().run()
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    one.act("stop")
+    wait_until(lambda: not one.states(one.name), 20, "the stop", 0.1)
+    one.kafka.produce(one.topic, pairs(5, stem="expired"))
+    kafka_wire.delete_records(one.kafka.address, one.topic)
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    one.act("resume")
+    assert inbox.payloads(10) == [f"m{n}" for n in range(5)] + [f"n{n}" for n in range(5)]
+    one.wait_committed(15)
+    assert one.metric("sluice_sink_offset_resets_total") == 1
+    assert "CONSUMER-RESET" in one.workers[0].log_text()
 
 
 def test_topics_of_a_regular_expression_also_later_ones(sink):

@@ -91,6 +91,7 @@ def test_any_pod_takes_writes_and_forwards_them_to_the_leader(release):
 
 def test_kubectl_scale_1_5_2(chapter, release, publishing, note):
     chapter.run("hand over")
+    assert replicas(chapter.node) == 2, "who is to own the number finds it as it was"
     chapter.node.kubectl("scale", f"deployment/{NAME}", "--replicas=1")
     release.wait_pods(1)
     release.wait_running(FLOW, workers=1)
@@ -102,6 +103,10 @@ def test_kubectl_scale_1_5_2(chapter, release, publishing, note):
         release.wait_running(FLOW, workers=2)
     text = f"1 to 5 ready {up:.1f} s, tasks on {SESSIONS} workers {spread:.1f} s later, 5 to 2 {down:.1f} s"
     account(load, release, note, 0, f"{text}; {asking.check()}")
+
+
+def replicas(node):
+    return node.get("deployment", NAME)["spec"]["replicas"]
 
 
 def test_replicas_are_a_value_too(chapter, release, publishing, note):
@@ -227,6 +232,7 @@ def test_autoscaler_adds_a_worker_under_load(chapter, release, publishing, note)
     with publishing(rate=1000) as load:
         since = time.monotonic()
         chapter.run("hand over", more)
+        assert replicas(chapter.node) >= 3, "a number that nobody owns yet does not fall"
         release.wait_pods(4, timeout=150)
         took = time.monotonic() - since
         release.wait_running(FLOW, workers=4)
@@ -285,6 +291,8 @@ def test_helm_3_scales_upgrades_and_rolls_back(chapter, release, publishing, not
     with publishing() as load:
         scale = timed(helm3, "replicas")
         assert len(release.ready()) == 3
+        helm3("hand over")
+        assert replicas(node) == 3
         upgrade = timed(helm3, "upgrade")
         back = timed(helm3, "rollback")
         helm3("test")
@@ -297,6 +305,7 @@ def test_helm_3_scales_upgrades_and_rolls_back(chapter, release, publishing, not
 
 def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
     """Stable names, static members: a worker that comes back within the session timeout keeps its work."""
+    chapter.node.run("helm", "uninstall", NAME, "--ignore-not-found", "--wait")
     chapter.run("install", "--set kind=StatefulSet --set rest.advertise=podName")
     assert sorted(release.ready()) == [f"{NAME}-0", f"{NAME}-1"]
     release.wait_running(FLOW, workers=2)

@@ -110,6 +110,24 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/* The number of workers to write down; nothing where the field is left out. An upgrade that hands the number over must not take
+away a field that is Helm's still, or Kubernetes falls back to one worker: the live number stands there until somebody else has
+changed it. After releases of Helm 3, which compares manifests, that is for good. */}}
+{{- define "sluice.replicas" -}}
+{{- if include "sluice.ownsReplicas" . -}}
+{{- .Values.replicas -}}
+{{- else -}}
+{{- $live := lookup "apps/v1" .Values.kind (include "sluice.namespace" .) (include "sluice.fullname" .) | default dict -}}
+{{- $helms := false -}}
+{{- range dig "metadata" "managedFields" list $live -}}
+{{- if and (hasPrefix "helm" .manager) (or (eq .operation "Update") (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas")) -}}
+{{- $helms = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $helms }}{{ $live.spec.replicas }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Most workers that the values allow; 0: not known. */}}
 {{- define "sluice.maxWorkers" -}}
 {{- if .Values.autoscaling.enabled -}}

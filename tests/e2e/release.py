@@ -9,6 +9,8 @@ from e2e.node import run
 from lab import LabError, request, wait_until
 
 NAME = "sluice"
+# The connector that the load goes through.
+FLOW = "flow"
 SELECTOR = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component=worker"
 SESSIONS = 4
 # Small, so that the bound on duplicates after a kill means something.
@@ -96,13 +98,13 @@ class Release:
         except OSError:
             return None
 
-    def settled(self, method, path, body=None, url=None, timeout=60):
-        """The same, again while there is no leader (409, 503) or nobody answers."""
+    def settled(self, method, path, body=None, url=None, timeout=60, again=(409, 503)):
+        """The same, again while there is no leader (`again`) or nobody answers."""
         last = [None]
 
         def done():
             last[0] = self.ask(method, path, body, url)
-            return last[0] is not None and last[0].status not in (409, 503)
+            return last[0] is not None and last[0].status not in again
 
         wait_until(done, timeout, lambda: f"{method} {path}, last answer {last[0]}", 0.2)
         return last[0]
@@ -153,18 +155,21 @@ class Release:
         """Waits until so many sessions are connected: before that the broker has nobody to queue for."""
 
         def connected():
-            return sum(self.metric("sluice_mqtt_connected").values()) == sessions
+            found = self.metric("sluice_mqtt_connected", f'connector="{FLOW}"')
+            return sum(found.values()) == sessions
 
         wait_until(connected, timeout, lambda: f"{sessions} MQTT sessions\n{self.tails()}", 0.2)
 
-    def metric(self, name):
-        """{name of a ready pod: sum of one metric over its labels}."""
+    def metric(self, name, label=""):
+        """{name of a ready pod: sum of one metric over its label sets, those with `label` if given}."""
         found = {}
         for pod, address in self.addresses().items():
             answer = self.ask("GET", "/metrics", url=f"http://{address}:8083")
             lines = str(answer.body).splitlines() if answer else []
             rows = [line.rpartition(" ") for line in lines if not line.startswith("#")]
-            found[pod] = sum(float(value) for key, _, value in rows if key.split("{", 1)[0] == name)
+            found[pod] = sum(
+                float(value) for key, _, value in rows if key.split("{", 1)[0] == name and label in key
+            )
         return found
 
 

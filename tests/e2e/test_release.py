@@ -13,11 +13,10 @@ import pytest
 from e2e.asking import Asking
 from e2e.chapter import NAMES, NOT_RUN, blocks
 from e2e.conftest import IMAGE, TAGS
-from e2e.release import NAME, SELECTOR, SESSIONS, WINDOW, kill_process, seconds_until
+from e2e.release import FLOW, NAME, SELECTOR, SESSIONS, WINDOW, kill_process, seconds_until
 from lab import free_port, is_listening, request, wait_until
 
 pytestmark = pytest.mark.timeout(600)
-FLOW = "flow"
 # Seconds from a worker's death until its tasks run elsewhere: session timeout and two more.
 FAIL_OVER = 8
 
@@ -159,7 +158,7 @@ def test_pods_are_killed(release, publishing, note):
 
 
 def connected(release):
-    return sum(release.metric("sluice_mqtt_connected").values())
+    return sum(release.metric("sluice_mqtt_connected", f'connector="{FLOW}"').values())
 
 
 def test_drain_goes_pod_by_pod(chapter, release, publishing, note):
@@ -243,21 +242,25 @@ def test_autoscaler_adds_a_worker_under_load(chapter, release, publishing, note)
 
 
 def test_connectors_of_the_values_come_and_go(chapter, release, note):
-    (chapter.node.folder / "connectors.yaml").write_text(readme_connectors(chapter))
-    file = {"connectors.yaml": str(chapter.node.folder / "connectors.yaml")}
-    chapter.run("connectors", swaps=file)
+    file = chapter.node.folder / "connectors.yaml"
+    file.write_text(readme_connectors(chapter))
+    here = {"connectors.yaml": str(file)}
+    upgrade = timed(chapter.run, "connectors", swaps=here)
     took = release.wait_running("yard", tasks=2, timeout=120)
-    release.settled("DELETE", "/connectors/yard")
-    mended = release.wait_running("yard", tasks=2, timeout=120)
-    chapter.run("connectors", "--set connectors.yard=null", swaps=file)
-    gone = seconds_until(
-        lambda: (release.ask("GET", "/connectors/yard") or None) is not None
-        and release.ask("GET", "/connectors/yard").status == 404,
-        120,
-        lambda: f"yard to go\n{release.tails()}",
-    )
+    answer = release.settled("DELETE", "/connectors/yard", again=(503,))
+    assert answer.status == 409 and "yard.json" in answer.body["message"], answer
+    file.write_text(file.read_text().replace("tasks.max: 2", "tasks.max: 3"))
+    changed = timed(chapter.run, "connectors", swaps=here) + release.wait_running("yard", tasks=3, timeout=120)
+    chapter.run("connectors", "--set connectors.yard=null", swaps=here)
+
+    def gone():
+        answer = release.ask("GET", "/connectors/yard")
+        return answer is not None and answer.status == 404
+
+    left = seconds_until(gone, 120, lambda: f"yard to go\n{release.tails()}")
     assert release.ask("GET", f"/connectors/{FLOW}").status == 200, "what REST made is left alone"
-    note(text=f"created {took:.1f} s after the upgrade, made again {mended:.1f} s, deleted {gone:.1f} s")
+    text = f"made {took:.1f} s after an upgrade of {upgrade:.1f} s, changed within {changed:.1f} s"
+    note(text=f"{text}, deleted {left:.1f} s after an upgrade without it")
 
 
 def readme_connectors(chapter):
@@ -312,12 +315,12 @@ def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
     names = {f"{name}.{NAME}-workers.{chapter.node.namespace}.svc:8083" for name in release.ready()}
     assert set(release.spread(FLOW)) == names
     before = {pod["metadata"]["uid"] for pod in release.pods()}
-    with publishing() as load, Asking(release, FLOW) as asking:
+    with publishing() as load:
         took = timed(chapter.run, "upgrade")
         release.wait_pods(2)
         release.wait_running(FLOW, workers=2)
     assert not before & {pod["metadata"]["uid"] for pod in release.pods()}
-    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s; {asking.check()}")
+    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s")
     chapter.run("uninstall")
     wait_until(lambda: not release.pods(), 60, "the pods to go")
 

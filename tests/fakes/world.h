@@ -75,8 +75,9 @@ struct world {
     enum err refusal;
     uint64_t writer_epoch; /* of the newest initialised writer */
     unsigned n_inits;
-    bool writer_blocked;   /* commits wait */
-    enum err commit_error; /* the next commit fails with it */
+    bool writer_blocked;        /* commits wait */
+    enum err commit_error;      /* the next commit fails with it */
+    const char *connectors_dir; /* of nodes that are begun from now on; NULL: none */
 };
 
 extern struct world world;

@@ -32,6 +32,10 @@ void node_begin(struct node *node, const char *worker_id)
     kvs_set(&props, "session.timeout.ms", "1000");
     kvs_set(&props, "rebalance.settle.ms", "0");
     kvs_set(&props, "task.shutdown.graceful.timeout.ms", "5000");
+    if (world.connectors_dir) {
+        kvs_set(&props, "connectors.dir", world.connectors_dir);
+        kvs_set(&props, "connectors.dir.delete.delay.ms", "0");
+    }
     CLEANUP(free_charp) char *url = xasprintf("http://%s", worker_id);
     struct cluster_options options = {
         .props = &props, .worker_id = worker_id, .url = url, .on_fatal = on_fatal, .arg = node

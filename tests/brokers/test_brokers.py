@@ -40,7 +40,7 @@ class Bridge:
         topics = ",".join(f"{self.cluster.prefix}/{part}/#" for part in "ab")
         self.cluster.create(tasks_max=2, mqtt_topics=topics, **changes)
         self.sent = []
-        self.wait_connected()
+        self.wait_subscribed()
 
     def metric(self, name):
         return sum(
@@ -56,6 +56,21 @@ class Bridge:
             timeout,
             lambda: f"two sessions at {self.broker.name}\n{self.cluster.tails()}",
         )
+
+    def wait_subscribed(self, timeout=60):
+        """Until then what is published finds no subscriber; a granted subscription is recorded."""
+
+        def subscribed():
+            answer = self.cluster.rest.get("/connectors/c/offsets")
+            offsets = answer.body["offsets"] if answer.status == 200 else []
+            return len([entry for entry in offsets if entry["offset"]["filters"]]) == 2
+
+        wait_until(
+            subscribed,
+            timeout,
+            lambda: f"two sessions with subscriptions\n{self.cluster.tails()}",
+        )
+        self.wait_connected(timeout)
 
     def publish(self, stem, count=100):
         """Publishes to both filters; returns when the broker has acknowledged all."""

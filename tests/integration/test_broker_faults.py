@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from integration.test_delivery import Bridge, base, bridge  # pylint: disable=unused-import
+from integration.test_delivery import Bridge, base, bridge, text  # pylint: disable=unused-import
 from lab import wait_until
 
 # pylint: disable=redefined-outer-name
@@ -102,3 +102,24 @@ def test_very_large_message_costs_no_memory_and_goes_to_the_dead_letters(
     assert letter.key.decode() == f"{one.prefix}/large"
     assert one.metric("sluice_mqtt_oversize_total") == 1
     wait_metric(one, "sluice_mqtt_acks_total", 3)
+
+
+def test_messages_that_the_broker_drops_for_want_of_room_are_told(bridge, fresh_mosquitto):
+    broker = fresh_mosquitto(settings={"max_queued_messages": "50"})
+    topic = "$SYS/broker/publish/messages/dropped"
+    one = bridge(broker).run(
+        tasks_max=2, mqtt_broker_dropped_topic=topic, mqtt_subscription_mode="exclusive"
+    )
+    assert broker.receive(topic, 1)  # published for the first time, so the worker has it as well
+    one.act("pause")
+    one.wait_task_states("PAUSED")
+    one.publish(text(200))
+    one.act("resume")
+    one.wait_payloads(text(50))
+    wait_until(
+        lambda: one.metric("sluice_mqtt_broker_dropped_total") >= 100,
+        30,
+        lambda: f"the count {one.samples('sluice_mqtt_broker_dropped_total')}\n{one.tails()}",
+    )
+    assert any("MQTT-BROKER-DROPPED" in line for line in one.log())
+    assert {record.key.decode() for record in one.kafka.read(one.topic)} == {f"{one.prefix}/a"}

@@ -232,6 +232,7 @@ static void accepted(struct mqtt_session *session)
     session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
     session_set_state(session, SESSION_SUBSCRIBING, "accepted");
     session->no_share = false;
+    session->watching = false;
     char text[200];
     if (!limits_check(session, text, sizeof(text))) {
         session_end(session, MQTT_DOWN_BROKER, true, text);

@@ -85,6 +85,8 @@ size_t link_buffered(const struct link *link);
  * queued. */
 int link_subscribe(struct link *link, char *const *filters, int n_filters);
 int link_unsubscribe(struct link *link, char *const *filters, int n_filters);
+/* link_watch queues a SUBSCRIBE of one topic at QoS 0. */
+void link_watch(struct link *link, const char *topic);
 /* link_filter_matches tells whether a subscription to filter, shared or not, takes topic. */
 bool link_filter_matches(const char *filter, const char *topic);
 /* link_publish queues a PUBLISH and tells its packet id; what it is given is copied. Limits of the

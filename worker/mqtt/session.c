@@ -301,6 +301,10 @@ static bool review(struct mqtt_session *session, enum link_end link_end)
     }
     if (session->state == SESSION_SUBSCRIBING && subscribe_complete(session)) {
         session_set_state(session, SESSION_READY, "subscribed");
+        if (session->options->watch && !session->watching) {
+            session->watching = true;
+            link_watch(session->link, session->options->watch);
+        }
         surplus_granted(session, clock_mono_ms());
     }
     return true;

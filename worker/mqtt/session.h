@@ -57,6 +57,7 @@ struct mqtt_options {
     const int *stop_fd;        /* mqtt_end_session only: see there; NULL: none */
     struct mqtt_tls tls;
     enum mqtt_mode mode;
+    const char *watch; /* a topic of the broker's own, subscribed to at QoS 0; NULL: none */
     const struct config_list *shared;   /* filters in shared mode; NULL: no subscriptions at all */
     const struct config_list *own;      /* filters in exclusive mode */
     const struct config_list *recorded; /* subscribed to in an earlier life, may be NULL */

@@ -75,6 +75,7 @@ struct mqtt_session {
 
     /* the connection */
     bool connack_came;
+    bool watching;    /* options->watch is subscribed to on this connection */
     bool expiry_told; /* that the broker gives less than was asked for */
     struct link_connack connack;
     uint64_t connected_ms;

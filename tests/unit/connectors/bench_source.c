@@ -141,14 +141,19 @@ void source_accept(struct source_bench *f)
     }
 }
 
-void source_greeted(struct source_bench *f)
+void source_packet(struct source_bench *f, enum packet_type type)
 {
-    source_accept(f);
     uint64_t deadline_ms = clock_mono_ms() + SOURCE_PATIENCE_MS;
-    while (broker_next(&f->broker) != PACKET_CONNECT) {
+    while (broker_next(&f->broker) != type) {
         assert_true(clock_mono_ms() < deadline_ms);
         (void)poll(&(struct pollfd){ .fd = f->broker.fd, .events = POLLIN }, 1, 100);
     }
+}
+
+void source_greeted(struct source_bench *f)
+{
+    source_accept(f);
+    source_packet(f, PACKET_CONNECT);
 }
 
 void source_serve(struct source_bench *f)

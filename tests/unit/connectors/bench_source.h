@@ -64,8 +64,10 @@ int source_tear_down(void **state);
 /* source_start starts task 0 of the config; source_started waits until it has subscribed. */
 void source_start(struct source_bench *f, bool paused);
 void source_started(struct source_bench *f);
-/* source_accept waits for a connection that nobody answers, source_greeted for its CONNECT too. */
+/* source_accept waits for a connection that nobody answers, source_packet for a packet on it, and
+ * source_greeted for a connection and its CONNECT. */
 void source_accept(struct source_bench *f);
+void source_packet(struct source_bench *f, enum packet_type type);
 void source_greeted(struct source_bench *f);
 /* source_serve takes one turn of an obedient broker. */
 void source_serve(struct source_bench *f);

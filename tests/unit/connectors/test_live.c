@@ -333,10 +333,9 @@ static void test_running_is_reported_when_the_subscription_is_granted(void **sta
 {
     struct source_bench *f = *state;
     source_start(f, false);
-    WAIT_FOR(f, broker_accept(&f->broker));
-    WAIT_FOR(f, broker_next(&f->broker) == PACKET_CONNECT);
+    source_greeted(f);
     broker_connack(&f->broker, true, false, 0, NULL, 0);
-    WAIT_FOR(f, broker_next(&f->broker) == PACKET_SUBSCRIBE);
+    source_packet(f, PACKET_SUBSCRIBE);
     uint64_t until_ms = clock_mono_ms() + 300;
     while (clock_mono_ms() < until_ms) {
         source_serve(f);

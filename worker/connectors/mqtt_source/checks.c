@@ -50,6 +50,17 @@ enum err mqtt_source_check_topic(const char *value, struct error *reterr)
                      "'-' and is not . or ..");
 }
 
+enum err mqtt_source_check_dropped_topic(const char *value, struct error *reterr)
+{
+    if (value[0] == '\0' || (strncmp(value, "$SYS/", 5) == 0 && !strpbrk(value, "+#"))) {
+        return ERR_OK;
+    }
+    return error_set(
+        reterr, ERR_INVALID,
+        "must be empty or a topic of the broker's own, which begins with $SYS/ and has "
+        "no wildcard");
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text);

@@ -305,6 +305,7 @@ static void take_parts(struct reader *reader, const struct reader_parts *parts)
     }
     reader->options = reader->settings->options;
     reader->options.client_id = reader->client_id;
+    reader->options.watch = reader->k == 0 ? reader->settings->dropped_topic : NULL;
     reader->options.own = &reader->own_filters;
     reader->options.recorded = &reader->recorded;
     reader->options.leaving = &reader->leaving;

@@ -60,9 +60,46 @@ static void send_message(struct reader *reader, const struct mqtt_message *messa
     }
 }
 
+/* Topics of the broker's own are data only where a filter names them: wildcards leave them out
+ * (MQTT 5, 4.7.2). */
+static bool is_data(const struct reader *reader, const struct mqtt_message *message)
+{
+    bool data = message->qos > 0 || strncmp(message->topic, "$SYS/", 5) != 0;
+    for (size_t i = 0; i < reader->settings->filters.n_items && !data; i++) {
+        data = strncmp(reader->settings->filters.items[i], "$", 1) == 0;
+    }
+    return data;
+}
+
+/* What the broker says about itself; a number that falls begins anew. */
+static void note_dropped(struct reader *reader, const struct mqtt_message *message)
+{
+    const char *topic = reader->settings->dropped_topic;
+    char text[24];
+    if (!topic || strcmp(message->topic, topic) != 0 || message->length >= sizeof(text)) {
+        return;
+    }
+    memcpy(text, message->payload, message->length);
+    text[message->length] = '\0';
+    uint64_t n = strtoull(text, NULL, 10);
+    if (reader->dropped_known && n > reader->n_dropped) {
+        metric_add(reader->context->metrics, METRIC_BROKER_DROPPED, 0, n - reader->n_dropped);
+        log_warn(reader->context->log, "MQTT-BROKER-DROPPED",
+                 "count=%llu hint=\"the broker dropped messages of its clients; if a session's "
+                 "queue was full, raise its limit (mosquitto: max_queued_messages)\"",
+                 (unsigned long long)(n - reader->n_dropped));
+    }
+    reader->dropped_known = true;
+    reader->n_dropped = n;
+}
+
 static void on_message(void *arg, const struct mqtt_message *message)
 {
     struct reader *reader = arg;
+    if (!is_data(reader, message)) {
+        note_dropped(reader, message);
+        return;
+    }
     if (reader->n_stamp++ % STAMP_EVERY == 0) {
         reader->stamp_us = clock_mono_us();
     }

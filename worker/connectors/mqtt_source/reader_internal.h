@@ -62,7 +62,9 @@ struct reader {
     uint64_t offline_ms; /* since when there is no connection; 0: there is one */
     unsigned n_stamp;
     uint64_t stamp_us;
-    size_t n_in; /* since the last metrics */
+    bool dropped_known;
+    uint64_t n_dropped; /* by the broker, as it said last */
+    size_t n_in;        /* since the last metrics */
     size_t n_in_bytes;
     size_t n_duplicate;
     size_t n_absorbed;

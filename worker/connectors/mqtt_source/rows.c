@@ -278,6 +278,20 @@ const struct config_def mqtt_source_rows[] = {
              "larger than they are told without a word. Not set: four times the "
              "producer's max.request.size, so that transforms may make a large message "
              "small." },
+    { .name = "mqtt.broker.dropped.topic",
+      .type = CONFIG_STRING,
+      .default_value = "",
+      .check = mqtt_source_check_dropped_topic,
+      .cost = CONFIG_COST_RECONNECT,
+      .importance = CONFIG_MEDIUM,
+      .group = "MQTT Session",
+      .order = 10,
+      .width = CONFIG_WIDTH_LONG,
+      .display_name = "MQTT Topic of Dropped Messages",
+      .doc = "Topic on which the broker publishes how many messages it has dropped, for "
+             "instance because a session's queue was full; mosquitto: "
+             "$SYS/broker/publish/messages/dropped. The number counts all clients of the "
+             "broker; when it grows, that is logged and counted. Empty: not watched." },
     { .name = "kafka.topic",
       .type = CONFIG_STRING,
       .default_value = "mqtt",

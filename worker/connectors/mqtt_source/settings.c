@@ -318,6 +318,7 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
     settings->username = text_or_null(config, "mqtt.username");
     settings->password = text_or_null(config, "mqtt.password");
     settings->max_retry_ms = config_int(&mqtt_source_table, config, "max.retry.time.ms");
+    settings->dropped_topic = text_or_null(config, "mqtt.broker.dropped.topic");
     settings->retire_anyway = retire_is(config, "force");
     error_policy_read(CONNECTOR_SOURCE, config, &settings->errors);
     read_options(config, settings);
@@ -334,10 +335,10 @@ void source_settings_fini(struct source_settings *settings)
     config_list_fini(&settings->filters);
     config_list_fini(&settings->shared);
     config_list_fini(&settings->retiring);
-    char *texts[] = { settings->kafka_topic, settings->username,  settings->password,
-                      settings->prefix,      settings->connector, settings->ca,
-                      settings->cert,        settings->key,       settings->key_password,
-                      settings->alpn };
+    char *texts[] = { settings->kafka_topic, settings->username,     settings->password,
+                      settings->prefix,      settings->connector,    settings->ca,
+                      settings->cert,        settings->key,          settings->key_password,
+                      settings->alpn,        settings->dropped_topic };
     for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
         free(texts[i]);
     }

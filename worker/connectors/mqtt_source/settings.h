@@ -10,7 +10,7 @@
 #include "worker/mqtt/session.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
-#define MQTT_SOURCE_N_ROWS 34
+#define MQTT_SOURCE_N_ROWS 35
 #define MQTT_SOURCE_TABLE                                                                          \
     {                                                                                              \
         mqtt_source_rows, MQTT_SOURCE_N_ROWS                                                       \
@@ -25,6 +25,7 @@ enum err mqtt_source_check_text(const char *value, struct error *reterr);
 enum err mqtt_source_check_group(const char *value, struct error *reterr);
 enum err mqtt_source_check_topic(const char *value, struct error *reterr);
 enum err mqtt_source_check_pem(const char *value, struct error *reterr);
+enum err mqtt_source_check_dropped_topic(const char *value, struct error *reterr);
 /* mqtt_source_validate checks keys against each other. */
 void mqtt_source_validate(const struct kvs *config, struct config_result *result);
 
@@ -61,6 +62,7 @@ struct source_settings {
     int total;            /* sessions of the connector */
     int *sessions;        /* numbers of this task's */
     size_t n_sessions;
+    char *dropped_topic;         /* where the broker tells what it dropped; NULL: not watched */
     struct config_list retiring; /* client ids of sessions that this task is to give up for good */
     bool retire_anyway;          /* also where nobody has taken over what they are subscribed to */
     size_t window;               /* messages of one session on their way */

@@ -214,8 +214,8 @@ char *core_too_many(const struct connector_state *connector, size_t n)
 {
     const char *text = kvs_get(&connector->config, "tasks.max");
     const char *enforce = kvs_get(&connector->config, "tasks.max.enforce");
-    if (text && strstr(text, "${")) {
-        return NULL; /* a placeholder: who made the set knows the number and keeps to it */
+    if (core_auto_wanted(connector) || (text && strstr(text, "${"))) {
+        return NULL; /* auto, or a placeholder: who made the set knows the number and keeps to it */
     }
     long max = text ? strtol(text, NULL, 10) : 1;
     max = max > 0 ? max : 1;

@@ -21,9 +21,9 @@ struct core;
  * with a fake. */
 struct core_port {
     void *arg;
-    /* Task configs of a connector (connector_plugin.task_configs with task.class added). On failure
-     * the text becomes the connector's trace. */
-    enum err (*task_configs)(void *arg, const struct connector_state *connector,
+    /* Task configs of a connector (connector_plugin.task_configs with task.class added); n_auto is
+     * what tasks.max=auto stands for. On failure the text becomes the connector's trace. */
+    enum err (*task_configs)(void *arg, const struct connector_state *connector, size_t n_auto,
                              struct kvs **ret_configs, size_t *ret_n, struct error *reterr);
     /* Version text of a connector class, NULL if unknown. Borrowed. */
     const char *(*version)(void *arg, const char *class_name);

@@ -33,6 +33,7 @@ void core_lead_forget(struct core *core)
     free(TAKE(core->retires));
     core->n_retires = 0;
     snapshot_unref(TAKE(core->leads_of));
+    core->autos.n_tasks = 0;
     core->skew_since_ms = CORE_NEVER_MS;
 }
 
@@ -237,11 +238,14 @@ static void expand(struct core *core, struct lead *lead, const struct connector_
     struct kvs *configs = NULL;
     size_t n_configs = 0;
     struct error error = { ERR_OK, "" };
-    enum err err = core->port.task_configs(core->port.arg, connector, &configs, &n_configs, &error);
+    size_t n_auto = core_auto_tasks(core, connector, now_ms);
+    enum err err =
+        core->port.task_configs(core->port.arg, connector, n_auto, &configs, &n_configs, &error);
     CLEANUP(free_charp) char *too_many = err ? NULL : core_too_many(connector, n_configs);
     if (too_many) {
         err = error_set(&error, ERR_INVALID, "%s", too_many);
     }
+    lead->auto_tried = n_auto;
     lead->tried = true;
     lead->tried_config = connector->config_offset;
     lead->tried_commit = connector->commit_offset;
@@ -288,7 +292,8 @@ static void lead_connector(struct core *core, struct lead *lead,
         }
         return;
     }
-    if (expand_due(lead, connector, now_ms, wake_ms)) {
+    if (expand_due(lead, connector, now_ms, wake_ms) ||
+        core_auto_due(core, lead, connector, now_ms, wake_ms)) {
         expand(core, lead, connector, now_ms, out, wake_ms);
     }
 }
@@ -302,6 +307,7 @@ void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_recor
         return;
     }
     core_lead_sync(core, now_ms);
+    core_auto_look(core, now_ms);
     core_retired(core, now_ms, ret_records, ret_wake_ms);
     for (size_t i = 0; i < core->n_leads && ret_records->n_items < CORE_BATCH; i++) {
         if (core->snapshot->connectors[i]->has_config) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "coordinator/core.h"
+#include "coordinator/core_auto.h"
 #include "coordinator/core_barrier.h"
 #include "worker/base/map.h"
 
@@ -72,10 +73,9 @@ struct own_task {
     uint64_t barrier_ms;               /* end of the wait for other tasks' workers; 0: none */
     int64_t barrier_of;                /* the division that is waited for */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */
-    int64_t restart_seen;              /* newest requests that were acted on */
-    int64_t restart_failed_seen;
-    uint64_t wait_until_ms; /* for the old owner; 0: not waiting */
-    char *wait_for;         /* the old owner; NULL: not waiting */
+    int64_t restart_seen, restart_failed_seen; /* newest requests that were acted on */
+    uint64_t wait_until_ms;                    /* for the old owner; 0: not waiting */
+    char *wait_for;                            /* the old owner; NULL: not waiting */
     char *trace;
     struct sent sent;
 };
@@ -102,8 +102,8 @@ struct lead {
     uint64_t topics_sent_ms;
     struct task_sent *tasks; /* statuses of tasks that the leader corrected */
     size_t n_tasks;
-    int64_t *rates; /* of its tasks, as last measured; -1: never */
-    size_t n_rates;
+    int64_t *rates;             /* of its tasks, as last measured; -1: never */
+    size_t n_rates, auto_tried; /* auto_tried: for so many tasks its set was made last */
 };
 
 /* The leader's memory of one retirement. */
@@ -134,8 +134,7 @@ struct core {
     size_t n_members;
     bool members_stale;
     int64_t generation;
-    bool draining;
-    bool leading;
+    bool draining, leading;
     uint64_t last_incarnation;
     struct own_task **own;
     size_t n_own, own_size;
@@ -149,6 +148,7 @@ struct core {
     struct snapshot *leads_of;             /* snapshot that leads and retires match */
     const struct worker_notes *notes_sent; /* of gone workers: removed; only compared */
     uint64_t notes_sent_ms;
+    struct core_auto autos;
     uint64_t skew_since_ms; /* CORE_NEVER_MS: loads are even */
 };
 

@@ -26,6 +26,7 @@ struct expansion {
     const struct connector_state *connector;
     struct connector_facts facts;
     const struct resolution *resolution;
+    size_t auto_tasks;
 };
 
 /* Asks the plug-in, with the resolved config or with the one that is stored. */
@@ -41,8 +42,18 @@ static enum err compute(const struct expansion *expansion, const struct kvs *con
     if (n_before == 0 && connector->last_task) {
         before[n_before++] = *connector->last_task;
     }
-    enum err err = expansion->plugin->task_configs(&expansion->facts, config, before, n_before,
-                                                   ret_configs, ret_n, reterr);
+    CLEANUP(kvs_fini) struct kvs numbered;
+    kvs_init(&numbered);
+    kvs_copy(&numbered, config);
+    struct connector_facts facts = expansion->facts;
+    const char *max = kvs_get(config, "tasks.max");
+    facts.auto_tasks = max && strcmp(max, CONNECTOR_TASKS_AUTO) == 0;
+    if (facts.auto_tasks) {
+        CLEANUP(free_charp) char *text = xasprintf("%zu", expansion->auto_tasks);
+        kvs_set(&numbered, "tasks.max", text);
+    }
+    enum err err = expansion->plugin->task_configs(&facts, &numbered, before, n_before, ret_configs,
+                                                   ret_n, reterr);
     free(before);
     return err;
 }
@@ -156,7 +167,7 @@ static enum err expand(const struct expansion *expansion, struct kvs **ret_confi
     return ERR_OK;
 }
 
-enum err expand_task_configs(const struct providers *providers, const char *group_id,
+enum err expand_task_configs(const struct providers *providers, const struct expand_facts *facts,
                              const struct connector_state *connector, struct kvs **ret_configs,
                              size_t *ret_n, struct error *reterr)
 {
@@ -177,8 +188,9 @@ enum err expand_task_configs(const struct providers *providers, const char *grou
         .plugin = plugin,
         .providers = providers,
         .connector = connector,
-        .facts = { .name = connector->name, .group_id = group_id },
+        .facts = { .name = connector->name, .group_id = facts->group_id },
         .resolution = &inputs.connector,
+        .auto_tasks = facts->auto_tasks,
     };
     err = expand(&expansion, ret_configs, ret_n, reterr);
     if (err != ERR_OK) {

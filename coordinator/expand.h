@@ -15,6 +15,10 @@
  * that came from a config provider are turned into their placeholders again. The caller owns
  * ret_configs (connector_configs_free). On failure the text, without secrets, is fit for the
  * connector's trace; ERR_IO: a provider cannot read. providers may be NULL. */
-enum err expand_task_configs(const struct providers *providers, const char *group_id,
+struct expand_facts {
+    const char *group_id;
+    size_t auto_tasks; /* what tasks.max=auto stands for now */
+};
+enum err expand_task_configs(const struct providers *providers, const struct expand_facts *facts,
                              const struct connector_state *connector, struct kvs **ret_configs,
                              size_t *ret_n, struct error *reterr) MUST_CHECK;

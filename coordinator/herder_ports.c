@@ -222,12 +222,12 @@ enum err herder_write(struct herder *herder, struct out_records *records)
 
 /* ---- the core's port; herder's thread ---- */
 
-static enum err port_task_configs(void *arg, const struct connector_state *connector,
+static enum err port_task_configs(void *arg, const struct connector_state *connector, size_t n_auto,
                                   struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
 {
     const struct herder *herder = arg;
-    return expand_task_configs(herder->providers, herder->options.settings->group_id, connector,
-                               ret_configs, ret_n, reterr);
+    const struct expand_facts facts = { herder->options.settings->group_id, n_auto };
+    return expand_task_configs(herder->providers, &facts, connector, ret_configs, ret_n, reterr);
 }
 
 static const char *port_version(void *arg UNUSED, const char *class_name)

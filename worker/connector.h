@@ -16,6 +16,9 @@
 #include "worker/base/log.h"
 #include "worker/base/metrics.h"
 
+/* tasks.max of a connector whose tasks follow the number of workers. */
+#define CONNECTOR_TASKS_AUTO "auto"
+
 enum connector_type {
     CONNECTOR_SOURCE,
     CONNECTOR_SINK
@@ -91,7 +94,8 @@ struct task_context {
 struct connector_facts {
     const char *name;     /* the connector's */
     const char *group_id; /* the worker group's */
-    const int *stop_fd;   /* retire gives up when it becomes readable; NULL: never */
+    bool auto_tasks;    /* tasks.max is CONNECTOR_TASKS_AUTO, and the config has what that is now */
+    const int *stop_fd; /* retire gives up when it becomes readable; NULL: never */
 };
 
 struct connector_plugin {

@@ -50,13 +50,15 @@ static const char *const boundaries[] = { "INTERVAL", "POLL", "CONNECTOR", NULL 
       .min = 1, \
       .has_max = true, \
       .max = CONNECTOR_TASKS_LIMIT, \
+      .word = CONNECTOR_TASKS_AUTO, \
       .cost = CONFIG_COST_NOTHING, \
       .importance = CONFIG_HIGH, \
       .group = "Common", \
       .order = 4, \
       .width = CONFIG_WIDTH_SHORT, \
       .display_name = "Tasks max", \
-      .doc = "Most tasks that this connector is divided into." }, \
+      .doc = "Most tasks that this connector is divided into; auto: two for each worker, more and " \
+             "fewer with their number." }, \
     { .name = "tasks.max.enforce", \
       .type = CONFIG_BOOLEAN, \
       .default_value = "true", \

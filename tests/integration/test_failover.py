@@ -258,6 +258,7 @@ def test_a_worker_that_is_wrongly_taken_for_dead_objects_and_loses_nothing(clust
     door.slam()
 
 
+@pytest.mark.full
 def test_a_worker_that_pauses_past_its_session_and_goes_on_loses_nothing(cluster):
     group = cluster(3, properties=QUICK)
     group.create("c", tasks_max=6)
@@ -278,3 +279,25 @@ def test_a_worker_that_pauses_past_its_session_and_goes_on_loses_nothing(cluster
         wait_even(group, 6)
     group.wait_payloads(feeder.sent)
     assert "WORKER-DEAD" not in leader.log_text()
+
+
+def n_sessions(group):
+    return sum(worker.metric_sum("sluice_mqtt_sessions") for worker in group.alive)
+
+
+def test_automatic_tasks_follow_the_workers_and_sessions_stay(cluster):
+    group = cluster(1, properties={**QUICK, "rebalance.settle.ms": "300"})
+    group.create("c", tasks_max="auto", mqtt_sessions=8)
+    group.wait_running("c", 2)
+    wait_connected(group, 8)
+    with Feeder(group) as feeder:
+        group.add(1)
+        group.wait_running("c", 4)
+        wait_even(group, 4)
+        assert group.workers[1].stop() == 0
+        group.wait_running("c", 2)
+        wait_connected(group, 8)
+    group.wait_payloads(feeder.sent)
+    assert n_sessions(group) == 8
+    fresh = sum(worker.log_text().count("session_present=0") for worker in group.workers)
+    assert fresh == 8  # each was made once

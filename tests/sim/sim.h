@@ -109,6 +109,7 @@ struct sim_op {
     enum sim_op_kind kind;
     int connector;
     int n_tasks;
+    bool auto_tasks;
     enum target_state target;
     bool bad;
     bool include_tasks;

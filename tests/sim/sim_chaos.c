@@ -24,6 +24,7 @@ static void random_request(struct sim *sim)
         .kind = kinds[random_below(&sim->random, N_ELEMENTS(kinds))],
         .connector = (int)random_below(&sim->random, SIM_CONNECTORS),
         .n_tasks = 1 + (int)random_below(&sim->random, SIM_TASKS),
+        .auto_tasks = sim_chance(sim, 20),
         .bad = sim_chance(sim, 12),
         .include_tasks = sim_chance(sim, 60),
         .only_failed = sim_chance(sim, 50),

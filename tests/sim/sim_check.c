@@ -264,7 +264,7 @@ static void check_task(struct sim *sim, const struct connector_state *connector,
 }
 
 /* How many tasks a connector must have; -1 when its config cannot be expanded. */
-static int expected_tasks(const struct connector_state *connector)
+static int expected_tasks(const struct sim *sim, const struct connector_state *connector)
 {
     const char *bad = kvs_get(&connector->config, "bad");
     if (connector->target == TARGET_STOPPED) {
@@ -276,7 +276,15 @@ static int expected_tasks(const struct connector_state *connector)
     if (connector->target == TARGET_PAUSED && connector->n_tasks == 0) {
         return 0;
     }
-    return (int)strtol(kvs_get(&connector->config, "tasks.max"), NULL, 10);
+    const char *max = kvs_get(&connector->config, "tasks.max");
+    if (strcmp(max, "auto") == 0) {
+        int n_members = 0;
+        for (int i = 0; i < SIM_MEMBERS; i++) {
+            n_members += sim->group.members[i].used ? 1 : 0;
+        }
+        return 2 * n_members < SIM_SESSIONS ? 2 * n_members : SIM_SESSIONS;
+    }
+    return (int)strtol(max, NULL, 10);
 }
 
 static void check_connector(struct sim *sim, const struct connector_state *connector,
@@ -287,7 +295,7 @@ static void check_connector(struct sim *sim, const struct connector_state *conne
         [TARGET_PAUSED] = STATE_PAUSED,
         [TARGET_STOPPED] = STATE_STOPPED,
     };
-    int n_tasks = expected_tasks(connector);
+    int n_tasks = expected_tasks(sim, connector);
     /* What failed once stays so while it is paused; a bad config was perhaps never tried. */
     bool either = kvs_get(&connector->config, "bad") && connector->target == TARGET_PAUSED &&
                   connector->n_tasks == 0;

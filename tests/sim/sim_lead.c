@@ -81,6 +81,9 @@ static void op_config(struct sim *sim, const struct sim_op *op, struct kvs *conf
     (void)snprintf(text, sizeof(text), "c%d", op->connector);
     kvs_set(config, "name", text);
     (void)snprintf(text, sizeof(text), "%d", op->n_tasks);
+    if (op->auto_tasks) {
+        (void)snprintf(text, sizeof(text), "auto");
+    }
     kvs_set(config, "tasks.max", text);
     (void)snprintf(text, sizeof(text), "%u", ++sim->n_labels);
     kvs_set(config, "x", text);

@@ -3,7 +3,7 @@
 #include "tests/sim/sim.h"
 #include "worker/base/mem.h"
 
-static enum err task_configs(void *arg, const struct connector_state *connector,
+static enum err task_configs(void *arg, const struct connector_state *connector, size_t n_auto,
                              struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
 {
     struct sim *sim = arg;
@@ -16,6 +16,9 @@ static enum err task_configs(void *arg, const struct connector_state *connector,
     }
     const char *max = kvs_get(&connector->config, "tasks.max");
     size_t n = max ? strtoul(max, NULL, 10) : 1;
+    if (max && strcmp(max, "auto") == 0) {
+        n = n_auto < SIM_SESSIONS ? n_auto : SIM_SESSIONS;
+    }
     struct kvs *configs = xcalloc(n + 1, sizeof(*configs));
     for (size_t i = 0; i < n; i++) {
         char number[32];

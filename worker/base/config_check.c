@@ -241,6 +241,9 @@ static void check_number(struct config_value *entry, const char *text)
 {
     const struct config_def *def = entry->def;
     long double number = 0;
+    if (def->word && strcmp(def->word, text) == 0) {
+        return;
+    }
     if (parse_number(def->type, text, &number)) {
         check_range(entry, text, number);
         return;

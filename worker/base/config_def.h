@@ -74,6 +74,7 @@ struct config_def {
     bool has_max;
     int64_t min;
     int64_t max;
+    const char *word;           /* taken in place of a number; NULL: none */
     bool non_empty;             /* an empty text or list is an error */
     const char *const *values;  /* allowed texts, NULL-terminated; NULL: any */
     enum config_values compare; /* for values */

@@ -99,6 +99,7 @@ SCENARIOS = {
         put(PATH, source(name="a\u0000c"), differs=BAD, sluice=(400, "Request body is not valid")),
         check(tasks_max="10001", differs="tasks-limit",
               sluice=errors(tasks_max=["Invalid value 10001 for configuration tasks.max: Value must be no"])),
+        check(tasks_max="auto", differs="tasks-auto", sluice=errors()),
         put(PATH, source(name=None)),
     ],
     "versions": [

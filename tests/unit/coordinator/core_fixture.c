@@ -4,7 +4,7 @@
 
 #include "worker/base/mem.h"
 
-static enum err fake_configs(void *arg, const struct connector_state *connector,
+static enum err fake_configs(void *arg, const struct connector_state *connector, size_t n_auto,
                              struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
 {
     struct core_fixture *f = arg;
@@ -13,7 +13,8 @@ static enum err fake_configs(void *arg, const struct connector_state *connector,
         return error_set(reterr, f->fails, "no configs today");
     }
     const char *max = kvs_get(&connector->config, "tasks.max");
-    size_t n = f->n_configs >= 0 ? (size_t)f->n_configs : strtoul(max, NULL, 10);
+    size_t n = strcmp(max, "auto") == 0 ? n_auto : strtoul(max, NULL, 10);
+    n = f->n_configs >= 0 ? (size_t)f->n_configs : n;
     struct kvs *configs = xcalloc(n + 1, sizeof(*configs));
     for (size_t i = 0; i < n; i++) {
         kvs_set(&configs[i], "x", kvs_get(&connector->config, "x"));
@@ -62,8 +63,8 @@ int cf_setup(void **state)
         .handover_ms = 1000,
         .retire_ttl_ms = 100000,
     };
-    const struct core_port port = { f, fake_configs, fake_version };
-    f->core = core_new(&options, &port);
+    f->port = (struct core_port){ f, fake_configs, fake_version };
+    f->core = core_new(&options, &f->port);
     f->state = config_state_new();
     f->now_ms = 1000;
     f->n_configs = -1;

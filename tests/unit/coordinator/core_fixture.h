@@ -10,6 +10,7 @@
 /* The core is worker "me:1"; time stands still unless a test moves it. */
 struct core_fixture {
     struct core *core;
+    struct core_port port;
     struct config_state *state;
     struct snapshot *snapshot;
     struct decisions decisions; /* of the last reconcile */

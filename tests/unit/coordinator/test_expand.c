@@ -49,7 +49,8 @@ static int teardown(void **state)
 
 static enum err expand(struct fixture *f)
 {
-    return expand_task_configs(f->providers, "g", &f->connector, &f->configs, &f->n, &f->error);
+    const struct expand_facts facts = { "g", 6 };
+    return expand_task_configs(f->providers, &facts, &f->connector, &f->configs, &f->n, &f->error);
 }
 
 static void test_numbers_are_looked_up_to_compute_with(void **state)

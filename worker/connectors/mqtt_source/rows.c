@@ -185,8 +185,8 @@ const struct config_def mqtt_source_rows[] = {
       .order = 3,
       .width = CONFIG_WIDTH_SHORT,
       .display_name = "MQTT Sessions",
-      .doc = "Number of MQTT sessions, divided over the tasks. Not set: tasks.max, and "
-             "never fewer than there were. A smaller number gives up those beyond it, "
+      .doc = "Number of MQTT sessions, divided over the tasks. Not set: tasks.max (auto: 32), "
+             "and never fewer than there were. A smaller number gives up those beyond it, "
              "see mqtt.sessions.retire." },
     { .name = "mqtt.sessions.retire",
       .type = CONFIG_STRING,

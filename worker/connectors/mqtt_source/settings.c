@@ -36,6 +36,10 @@ static bool retire_is(const struct kvs *config, const char *value)
     return strcmp(text, value) == 0;
 }
 
+/* With a number of tasks that follows the workers the sessions are as many as sixteen workers can
+ * share, from the start: they stay the same while tasks come and go. */
+#define AUTO_SESSIONS 32
+
 /* Sessions never become fewer by themselves: each keeps messages that only it can fetch. */
 static int count_sessions(const struct kvs *config, const struct kvs *before, size_t n_before,
                           int tasks_max)
@@ -144,7 +148,8 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
         return error_set(reterr, ERR_INVALID, "tasks.max must be between 1 and %d",
                          CONNECTOR_TASKS_LIMIT);
     }
-    int total = count_sessions(config, before, n_before, tasks_max);
+    int total =
+        count_sessions(config, before, n_before, facts->auto_tasks ? AUTO_SESSIONS : tasks_max);
     int n = tasks_max < total ? tasks_max : total;
     CLEANUP(free_charp) char *prefix = default_prefix(facts, config);
     CLEANUP(free_charp) char *group = default_group(facts, config);

@@ -84,6 +84,11 @@ void core_set_slots(struct core *core, const int32_t *slots, size_t n_slots)
     core->claimed = claimed;
 }
 
+void core_group_changes(struct core *core)
+{
+    core->members_stale = true;
+}
+
 static bool same_members(const struct core *core, const struct core_member *members,
                          size_t n_members)
 {

@@ -93,6 +93,8 @@ void core_set_slots(struct core *core, const int32_t *slots, size_t n_slots);
 /* core_set_members replaces the known group: who lives and which slots each holds. The newest state
  * of a stable group, this worker included; none: unknown. */
 void core_set_members(struct core *core, const struct core_member *members, size_t n_members);
+/* core_group_changes makes the known members stale: the group has begun or ended a rebalance. */
+void core_group_changes(struct core *core);
 /* core_set_generation gives the number that status records carry; it grows with each rebalance. */
 void core_set_generation(struct core *core, int64_t generation);
 /* core_set_draining: this worker is going away: it stops all tasks and starts none. */

@@ -21,12 +21,14 @@ struct board {
     bool unowned; /* some slot has no owner: the group is changing */
 };
 
-static void board_own(struct board *board, const struct member *member, int number, int n_slots)
+/* In a group that changes, slots of a dead or leaving worker may be another's already. */
+static void board_own(struct board *board, const struct member *member, int number, bool changing,
+                      int n_slots)
 {
     int owner = member->dead ? PLACEMENT_DEAD : member->leaving ? PLACEMENT_LEAVING : number;
     for (size_t i = 0; i < member->n_slots; i++) {
         if (member->slots[i] >= 0 && member->slots[i] < n_slots) {
-            board->slot_owner[member->slots[i]] = owner;
+            board->slot_owner[member->slots[i]] = changing ? number : owner;
         }
     }
 }
@@ -39,7 +41,7 @@ static void board_slots(struct board *board, const struct core *core)
         board->slot_owner[slot] = PLACEMENT_NOBODY;
     }
     for (size_t i = 0; i < core->n_members; i++) {
-        board_own(board, &core->members[i], (int)i, n_slots);
+        board_own(board, &core->members[i], (int)i, core->members_stale, n_slots);
     }
     for (int slot = 0; slot < n_slots; slot++) {
         board->unowned = board->unowned || board->slot_owner[slot] == PLACEMENT_NOBODY;

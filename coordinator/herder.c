@@ -40,6 +40,8 @@ static void change_slots(struct herder *herder, const struct herder_op *op, bool
     int32_t *slots = xcalloc((size_t)n_slots, sizeof(*slots));
     collect_slots(herder, slots, &herder->n_claimed);
     core_set_slots(herder->core, slots, herder->n_claimed);
+    core_group_changes(herder->core);
+    herder->members_stale = true;
     free(slots);
     if (op->n_slots > 0) {
         metric_add(metrics_worker(), METRIC_REBALANCES, 0, 1);
@@ -124,6 +126,7 @@ static void on_members(struct herder *herder, struct herder_op *op)
     note_rivals(herder);
     herder->members_known = true;
     herder->self.judge_again = true;
+    herder->members_stale = false;
     herder_tell_members(herder);
     raise_generation(herder);
     log_info(NULL, "GROUP-MEMBERS", "members=%zu generation=%lld", herder->membership.n_members,

@@ -318,7 +318,7 @@ static void next_batch(struct herder *herder, uint64_t now_ms)
 int herder_lead_slot(const struct herder *herder)
 {
     int slot = herder->options.settings->n_slots - 1;
-    while (slot > 0 && !herder->claimed[slot]) {
+    while (slot > 0 && !herder->claimed[slot] && !herder->members_stale) {
         const struct member *holder = membership_holder(&herder->membership, slot);
         if (!holder || !holder->dead) {
             break;
@@ -326,6 +326,14 @@ int herder_lead_slot(const struct herder *herder)
         slot--;
     }
     return slot;
+}
+
+/* Another one has opened its writer after us: our next write would be refused. */
+static bool was_fenced(const struct herder *herder)
+{
+    const char *instance = herder->snapshot->leader.instance;
+    return herder->lead.state == LEAD_ACTIVE && instance &&
+           strcmp(instance, herder->options.settings->instance) != 0;
 }
 
 void herder_lead_step(struct herder *herder, uint64_t now_ms)
@@ -342,6 +350,9 @@ void herder_lead_step(struct herder *herder, uint64_t now_ms)
     }
     if (lead->writing) {
         return;
+    }
+    if (was_fenced(herder)) {
+        reopen_later(herder, now_ms, 0, "another worker has opened the leader's writer");
     }
     if (lead->state == LEAD_NONE || (lead->state == LEAD_PAUSED && now_ms >= lead->retry_ms)) {
         open_writer(herder);

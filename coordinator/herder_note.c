@@ -271,6 +271,9 @@ void herder_tell_members(struct herder *herder)
     struct core_member *members = membership_core(&herder->membership, &n_members);
     core_set_members(herder->core, members, n_members);
     membership_core_free(members, n_members);
+    if (herder->members_stale) {
+        core_group_changes(herder->core);
+    }
     herder->members_changed = true;
 }
 

@@ -129,6 +129,7 @@ struct herder {
     size_t n_claimed;
     struct membership membership;
     bool members_known;
+    bool members_stale; /* the group has changed since */
     bool joined;
     bool lost;
     bool newcomer; /* an older worker with our URL was there when we came */

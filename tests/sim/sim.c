@@ -19,8 +19,9 @@ void sim_fail(struct sim *sim, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    (void)snprintf(sim->failure, sizeof(sim->failure), "seed %llu at %llu ms: %s",
-                   (unsigned long long)sim->options.seed, (unsigned long long)sim->now_ms, text);
+    (void)snprintf(sim->failure, sizeof(sim->failure), "seed %llu schedule %u at %llu ms: %s",
+                   (unsigned long long)sim->options.seed, sim->n_schedule,
+                   (unsigned long long)sim->now_ms, text);
     sim_trace(sim, "FAILED: %s", text);
 }
 
@@ -177,18 +178,10 @@ static void sim_free(struct sim *sim)
     free(sim);
 }
 
-bool sim_run(const struct sim_options *options, char *failure)
+/* Faults, and then rest: everything is as it should be, and nothing else has happened. */
+static void play_schedule(struct sim *sim)
 {
-    struct sim *sim = xcalloc(1, sizeof(*sim));
-    sim->options = *options;
-    random_seed(&sim->random, options->seed);
-    sim->now_ms = 1000;
     sim->quiet_ms = SIM_NEVER;
-    sim_group_init(sim);
-    for (int i = 0; i < 1 + (int)random_below(&sim->random, SIM_WORKERS); i++) {
-        sim_worker_start(sim, &sim->workers[i]);
-    }
-    run_until(sim, sim->now_ms + 2000);
     chaos(sim);
     run_until(sim, sim->now_ms + 140000);
     if (!sim->failure[0]) {
@@ -196,6 +189,29 @@ bool sim_run(const struct sim_options *options, char *failure)
         request_all(sim, (struct sim_op){
                              .kind = SIM_OP_RESTART, .include_tasks = true, .only_failed = true });
         sim_check_rest(sim);
+    }
+    if (!sim->failure[0]) {
+        sim_log_compact(sim);
+    }
+}
+
+bool sim_run(const struct sim_options *options, char *failure)
+{
+    struct sim *sim = xcalloc(1, sizeof(*sim));
+    sim->options = *options;
+    random_seed(&sim->random, options->seed);
+    sim->now_ms = 1000;
+    sim->quiet_ms = SIM_NEVER;
+    sim->truth = config_state_new();
+    config_state_caught_up(sim->truth);
+    sim_group_init(sim);
+    for (int i = 0; i < 1 + (int)random_below(&sim->random, SIM_WORKERS); i++) {
+        sim_worker_start(sim, &sim->workers[i]);
+    }
+    run_until(sim, sim->now_ms + 2000);
+    for (unsigned i = 0; i < options->n_schedules && !sim->failure[0]; i++) {
+        sim->n_schedule = i;
+        play_schedule(sim);
     }
     if (!sim->failure[0]) {
         check_requests(sim);

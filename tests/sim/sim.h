@@ -31,18 +31,44 @@
 #define SIM_SETTLE_MS  3000
 #define SIM_TTL_MS     600000
 
+/* Bugs that can be planted, and what the checks say about each: X(name, text). */
+#define SIM_BUGS(X)                                                                                \
+    X(NONE, "")                                                                                    \
+    X(NO_HANDOVER, "still has a thread")      /* cores do not wait for the old owner */            \
+    X(NO_BARRIER, "still holds them")         /* nor for what another task gives up */             \
+    X(STARTS_TWICE, "a second time")          /* a start is carried out twice */                   \
+    X(DEAF_TO_STOPS, "without having to")     /* tasks do not stop */                              \
+    X(NO_FENCE, "2 leaders")                  /* a new writer does not fence the older one */      \
+    X(EARLY_LEAD, "acts as leader")           /* the core is told to lead before it may */         \
+    X(BLIND, "is retired while")              /* everybody else is dead, nobody waits */           \
+    X(LOST_STARTS, "does not run")            /* starts are lost */                                \
+    X(OLD_CONFIGS, "runs with an old config") /* updates are answered and not taken */             \
+    X(LOST_STATUSES, "has the wrong status")  /* of one task */                                    \
+    X(NO_BALANCE, "loads differ")             /* loads are never evened out */                     \
+    X(NO_RETIREMENT, "retirement")            /* retirements fail for ever */                      \
+    X(NO_TOMBSTONES, "is left")               /* of statuses */
+
+enum sim_bug {
+#define X(name, text) SIM_BUG_##name,
+    SIM_BUGS(X)
+#undef X
+    SIM_BUG_N
+};
+
 /* What a run is to do. */
 struct sim_options {
     uint64_t seed;
+    enum sim_bug bug;     /* planted */
+    unsigned n_schedules; /* one after the other on one cluster: faults, then rest */
     bool trace;           /* print what happens */
-    uint64_t handover_ms; /* given to the cores; the checks always use SIM_HANDOVER */
-    uint64_t chaos_ms;    /* how long random things happen */
+    uint64_t chaos_ms;    /* longest time of random things in a schedule */
 };
 
 struct sim_record {
     enum log_topic topic;
     char *key;
     char *value; /* NULL: tombstone */
+    int64_t offset;
     uint64_t at_ms;
 };
 
@@ -50,6 +76,7 @@ struct sim_partition {
     struct sim_record *records;
     size_t n_records;
     size_t size;
+    int64_t next_offset;
 };
 
 enum vtask_state {
@@ -141,6 +168,7 @@ struct sim_worker {
     unsigned n_joins;
     uint64_t join_ms; /* SIM_NEVER: not waiting to join */
     uint64_t describe_ms;
+    bool sees_dead[SIM_SLOTS]; /* slots of processes that it takes for dead */
     bool slots[SIM_SLOTS];
     uint64_t wake_ms;
     bool dirty;
@@ -168,6 +196,8 @@ struct sim_member {
     int worker;
     unsigned process;
     uint64_t beat_ms;
+    uint64_t dead_ms;  /* from then on it is taken for dead; SIM_NEVER */
+    uint64_t alive_ms; /* it has objected; SIM_NEVER */
     bool revoking[SIM_SLOTS];
 };
 
@@ -194,12 +224,14 @@ struct sim {
     struct random random;
     uint64_t now_ms;
     struct sim_partition partitions[SIM_PARTITIONS];
+    struct config_state *truth; /* all logs, folded to their ends */
     struct sim_group group;
     struct sim_worker workers[SIM_WORKERS];
     struct vtask vtasks[SIM_VTASKS];
     struct vretire vretires[SIM_VTASKS];
-    uint64_t epoch;    /* of the newest transactional writer */
-    uint64_t quiet_ms; /* since when nothing random happens; SIM_NEVER */
+    uint64_t epoch;      /* of the newest transactional writer */
+    uint64_t quiet_ms;   /* since when nothing random happens; SIM_NEVER */
+    unsigned n_schedule; /* under way */
     unsigned n_labels;
     unsigned n_starts[SIM_CONNECTORS][SIM_TASKS];
     unsigned n_deletes;
@@ -225,10 +257,13 @@ int sim_connector_number(const char *name);
 /* Logs (sim_log.c). */
 void sim_log_append(struct sim *sim, const struct out_record *record);
 void sim_log_free(struct sim *sim);
+/* sim_log_compact keeps the newest record of each key, as Kafka does, if all workers have read
+ * everything. */
+void sim_log_compact(struct sim *sim);
 /* sim_deliver hands a worker what has reached it; returns whether anything has. */
 bool sim_deliver(struct sim *sim, struct sim_worker *worker);
 uint64_t sim_deliver_next(const struct sim *sim, const struct sim_worker *worker);
-/* sim_truth folds all logs to their ends. Owned by the caller. */
+/* sim_truth is what all logs say at their ends. Owned by the caller. */
 struct snapshot *sim_truth(const struct sim *sim);
 
 /* Group (sim_group.c). */
@@ -242,6 +277,8 @@ bool sim_group_has(const struct sim *sim, const struct sim_worker *worker);
 /* sim_group_tell gives a member the slots that it has now. */
 void sim_group_tell(struct sim *sim, struct sim_worker *worker);
 void sim_describe(struct sim *sim, struct sim_worker *worker);
+/* sim_suspect has a member taken for dead from a while on, and until it objects if it lives. */
+void sim_suspect(struct sim *sim, const struct sim_worker *worker, bool lives);
 
 /* Workers (sim_worker.c, sim_lead.c). */
 void sim_worker_start(struct sim *sim, struct sim_worker *worker);

@@ -86,7 +86,12 @@ static void random_fault(struct sim *sim)
     } else if (sim_chance(sim, 35) && n_up(sim) > 1) {
         drain(sim, worker);
     } else if (sim_chance(sim, 45)) {
+        if (sim_chance(sim, 60)) {
+            sim_suspect(sim, worker, false);
+        }
         sim_worker_kill(sim, worker);
+    } else if (sim_chance(sim, 20)) {
+        sim_suspect(sim, worker, true);
     } else if (sim_chance(sim, 60)) {
         cut(sim, worker);
     } else {

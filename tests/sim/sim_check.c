@@ -87,6 +87,18 @@ bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask)
            (vtask->state == VTASK_STOPPING && sim->now_ms >= vtask->stop_ms + SIM_HANDOVER);
 }
 
+/* True when somebody takes, or took just now, the worker for dead: then its tasks are elsewhere,
+ * and nobody waits for it, nor it for them. */
+static bool is_suspected(const struct sim *sim, const struct sim_worker *worker)
+{
+    if (!sim_group_has(sim, worker)) {
+        return false;
+    }
+    const struct sim_member *member = &sim->group.members[worker->member];
+    return sim->now_ms >= member->dead_ms &&
+           (member->alive_ms == SIM_NEVER || sim->now_ms < member->alive_ms + 3000);
+}
+
 void sim_check_start(struct sim *sim, const struct sim_worker *worker, int connector, int task)
 {
     for (int i = 0; i < SIM_VTASKS; i++) {
@@ -112,8 +124,8 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         bool hidden = owner->cut && !is_shown(sim, owner, old);
         /* Somebody took the task over by the rules while the owner was cut off and could not stop
          * its thread: who follows waits for that one only. */
-        bool overtaken = old->overtaken;
-        old->overtaken = old->overtaken || owner->cut;
+        bool overtaken = old->overtaken || is_suspected(sim, owner) || is_suspected(sim, worker);
+        old->overtaken = overtaken || owner->cut;
         if (!dead && !waited && !forced && !crossed && !hidden && !overtaken &&
             !has_unread_status(sim, worker, connector, task)) {
             sim_fail(sim, "%s starts c%d-%d while %s, which lives, still has a thread for it",
@@ -139,7 +151,8 @@ void sim_check_take(struct sim *sim, const struct sim_worker *worker, int connec
         bool hidden = !old->announced || !is_shown(sim, owner, old) ||
                       strstr(newest_status(sim, old), "\"UNASSIGNED\"") ||
                       has_unread_status(sim, worker, connector, old->task);
-        bool overtaken = old->overtaken || owner->cut;
+        bool overtaken =
+            old->overtaken || owner->cut || is_suspected(sim, owner) || is_suspected(sim, worker);
         if (owner == worker || !(waited || hidden || overtaken || sim_is_zombie(sim, old))) {
             sim_fail(sim, "%s: c%d-%d takes sessions %x while c%d-%d of %s still holds them",
                      worker->id, connector, task, old->held & sessions, connector, old->task,
@@ -160,7 +173,8 @@ void sim_check_retire(struct sim *sim, const struct sim_worker *worker, int conn
         const struct sim_worker *owner = &sim->workers[vtask->worker];
         /* One that lags so much that it has not read the deletion is taken over by session. */
         bool behind = owner->position[0] < sim->partitions[0].n_records;
-        if (!sim_is_zombie(sim, vtask) && !behind && is_shown(sim, owner, vtask) &&
+        if (!sim_is_zombie(sim, vtask) && !behind && !is_suspected(sim, owner) &&
+            is_shown(sim, owner, vtask) &&
             !has_unread_status(sim, worker, connector, vtask->task)) {
             sim_fail(sim, "c%d is retired while %s has a thread of it", connector, owner->id);
         }

@@ -44,6 +44,8 @@ void sim_group_join(struct sim *sim, struct sim_worker *worker)
                 .worker = (int)(worker - sim->workers),
                 .process = worker->process,
                 .beat_ms = sim->now_ms,
+                .dead_ms = SIM_NEVER,
+                .alive_ms = SIM_NEVER,
             };
             worker->member = i;
             worker->n_joins++;
@@ -168,6 +170,7 @@ static void begin_revoke(struct sim *sim)
             group->members[i].revoking[slot] = revoked;
             worker->slots[slot] = worker->slots[slot] && !revoked;
         }
+        core_group_changes(worker->core);
         sim_worker_set_slots(sim, worker);
     }
 }
@@ -194,6 +197,8 @@ void sim_group_tell(struct sim *sim, struct sim_worker *worker)
             group->owner[slot] == worker->member && !group->members[worker->member].revoking[slot];
     }
     core_set_generation(worker->core, group->generation);
+    core_group_changes(worker->core);
+    memset(worker->sees_dead, 0, sizeof(worker->sees_dead));
     sim_worker_set_slots(sim, worker);
     worker->describe_ms = sim->now_ms + sim_between(sim, 5, 100);
 }
@@ -257,19 +262,70 @@ uint64_t sim_group_next(const struct sim *sim)
     return next;
 }
 
+static bool taken_for_dead(const struct sim *sim, const struct sim_member *member)
+{
+    return sim->now_ms >= member->dead_ms && sim->now_ms < member->alive_ms;
+}
+
+void sim_suspect(struct sim *sim, const struct sim_worker *worker, bool lives)
+{
+    if (!sim_group_has(sim, worker)) {
+        return;
+    }
+    struct sim_member *member = &sim->group.members[worker->member];
+    if (member->dead_ms != SIM_NEVER &&
+        (member->alive_ms == SIM_NEVER || sim->now_ms < member->alive_ms + 3000)) {
+        return; /* under suspicion already */
+    }
+    member->dead_ms = sim->now_ms + sim_between(sim, 5, 300);
+    member->alive_ms = lives ? member->dead_ms + sim_between(sim, 20, 600) : SIM_NEVER;
+    sim_trace(sim, "%s will be taken for dead%s", worker->id, lives ? " wrongly" : "");
+    for (int i = 0; i < SIM_WORKERS; i++) {
+        struct sim_worker *other = &sim->workers[i];
+        if (other->up && other->member >= 0) {
+            sim_min(&other->describe_ms, member->dead_ms + sim_between(sim, 0, 60));
+        }
+    }
+}
+
+/* Notes whom the worker takes for dead, and looks again when that changes. */
+static void note_dead(struct sim *sim, struct sim_worker *worker)
+{
+    memset(worker->sees_dead, 0, sizeof(worker->sees_dead));
+    for (int i = 0; i < SIM_MEMBERS; i++) {
+        const struct sim_member *member = &sim->group.members[i];
+        if (!member->used) {
+            continue;
+        }
+        uint64_t next = member->dead_ms > sim->now_ms ? member->dead_ms : member->alive_ms;
+        if (next != SIM_NEVER && next > sim->now_ms) {
+            sim_min(&worker->describe_ms, next + sim_between(sim, 0, 60));
+        }
+        if (!taken_for_dead(sim, member)) {
+            continue;
+        }
+        for (int slot = 0; slot < SIM_SLOTS; slot++) {
+            worker->sees_dead[slot] = worker->sees_dead[slot] || sim->group.owner[slot] == i;
+        }
+    }
+}
+
 void sim_describe(struct sim *sim, struct sim_worker *worker)
 {
+    note_dead(sim, worker);
     struct core_member members[SIM_MEMBERS];
     int32_t slots[SIM_MEMBERS][SIM_SLOTS];
     size_t n_members = 0;
     for (int i = 0; i < SIM_MEMBERS; i++) {
-        if (!sim->group.members[i].used) {
+        bool blind = sim->options.bug == SIM_BUG_BLIND && i != worker->member;
+        if (!sim->group.members[i].used || blind) {
             continue;
         }
         struct core_member *member = &members[n_members];
         *member = (struct core_member){
             .worker_id = sim->workers[sim->group.members[i].worker].id,
             .slots = slots[n_members],
+            .dead = taken_for_dead(sim, &sim->group.members[i]),
         };
         for (int32_t slot = 0; slot < SIM_SLOTS; slot++) {
             if (sim->group.owner[slot] == i) {

@@ -31,12 +31,16 @@ void sim_lead_stop(struct sim_worker *worker)
 static void begin_init(struct sim *sim, struct sim_worker *worker)
 {
     worker->lead_state = SIM_INIT;
+    if (sim->options.bug == SIM_BUG_EARLY_LEAD) {
+        core_set_leading(worker->core, true);
+    }
     worker->lead_ms = sim->now_ms + sim_between(sim, 5, 60);
 }
 
 static void finish_init(struct sim *sim, struct sim_worker *worker)
 {
-    worker->epoch = ++sim->epoch;
+    sim->epoch += sim->options.bug == SIM_BUG_NO_FENCE && sim->epoch > 0 ? 0 : 1;
+    worker->epoch = sim->epoch;
     struct out_records records;
     out_records_init(&records);
     record_leader(&records, worker->id, worker->id, "instance");
@@ -69,7 +73,7 @@ static void commit(struct sim *sim, struct sim_worker *worker)
         for (size_t i = 0; i < worker->batch.n_items; i++) {
             sim_log_append(sim, &worker->batch.items[i]);
         }
-        worker->wait_position = (int64_t)sim->partitions[0].n_records;
+        worker->wait_position = sim->partitions[0].next_offset;
     }
     out_records_fini(&worker->batch);
 }
@@ -159,14 +163,28 @@ static void next_batch(struct sim *sim, struct sim_worker *worker)
     }
 }
 
+/* The last slot, but for those of processes that are taken for dead. */
+static bool holds_lead(const struct sim_worker *worker)
+{
+    int slot = SIM_SLOTS - 1;
+    while (slot > 0 && !worker->slots[slot] && worker->sees_dead[slot]) {
+        slot--;
+    }
+    return worker->slots[slot];
+}
+
 void sim_lead_step(struct sim *sim, struct sim_worker *worker)
 {
-    bool holds = worker->slots[SIM_SLOTS - 1] && !worker->draining;
+    bool holds = holds_lead(worker) && !worker->draining;
     if (!holds && !worker->draining) {
         sim_lead_stop(worker);
     }
     if (worker->cut) {
         return;
+    }
+    if (worker->lead_state == SIM_LEADS && !worker->committing &&
+        strcmp(worker->snapshot->leader.worker_id, worker->id) != 0) {
+        sim_lead_stop(worker); /* another one has fenced it */
     }
     if (worker->committing && sim->now_ms >= worker->commit_ms) {
         commit(sim, worker);

@@ -42,6 +42,9 @@ void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct act
         return;
     }
     sim_check_start(sim, worker, connector, action->task);
+    if (sim->options.bug == SIM_BUG_LOST_STARTS && action->task == 1) {
+        return;
+    }
     struct vtask *vtask = sim->vtasks;
     while (vtask < sim->vtasks + SIM_VTASKS && vtask->state != VTASK_FREE) {
         vtask++;
@@ -103,7 +106,9 @@ static void update_due(struct sim *sim, struct vtask *vtask)
     if (!vtask->declines) {
         vtask->held &= vtask->next_held;
         vtask->held |= vtask->may_take ? vtask->next_held : 0;
-        memcpy(vtask->label, vtask->next_label, sizeof(vtask->label));
+        if (sim->options.bug != SIM_BUG_OLD_CONFIGS) {
+            memcpy(vtask->label, vtask->next_label, sizeof(vtask->label));
+        }
         sim->n_updates++;
     }
     sim_trace(sim, "%s: %llu %s, holds %x", worker->id, (unsigned long long)vtask->incarnation,
@@ -130,7 +135,7 @@ void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct ac
         update(sim, worker, vtask, action);
         return;
     }
-    if (action->kind == ACTION_STOP_TASK) {
+    if (action->kind == ACTION_STOP_TASK && sim->options.bug != SIM_BUG_DEAF_TO_STOPS) {
         vtask->state = VTASK_STOPPING;
         vtask->stop_ms = sim->now_ms;
         vtask->fail_ms = SIM_NEVER;
@@ -138,6 +143,9 @@ void sim_task_action(struct sim *sim, struct sim_worker *worker, const struct ac
         bool slow = chaotic(sim) && sim_chance(sim, 5);
         vtask->event_ms = sim->now_ms + sim_between(sim, 1, slow ? 3000 : 200);
         return;
+    }
+    if (action->kind == ACTION_STOP_TASK) {
+        return; /* by a planted bug */
     }
     vtask->pause_wanted = action->kind == ACTION_PAUSE_TASK;
     if (vtask->state != VTASK_STARTING) {
@@ -178,6 +186,7 @@ void sim_retire_start(struct sim *sim, struct sim_worker *worker, const struct a
     int connector = sim_connector_number(action->connector);
     sim_trace(sim, "%s retires %s %s", worker->id, action->connector, action->retire_id);
     sim_check_retire(sim, worker, connector);
+    bool fails = (chaotic(sim) && sim_chance(sim, 40)) || sim->options.bug == SIM_BUG_NO_RETIREMENT;
     for (int i = 0; i < SIM_VTASKS; i++) {
         if (!sim->vretires[i].used) {
             sim->vretires[i] = (struct vretire){
@@ -186,7 +195,7 @@ void sim_retire_start(struct sim *sim, struct sim_worker *worker, const struct a
                 .incarnation = action->incarnation,
                 .connector = connector,
                 .event_ms = sim->now_ms + sim_between(sim, 5, chaotic(sim) ? 4000 : 300),
-                .err = chaotic(sim) && sim_chance(sim, 40) ? ERR_UNAVAILABLE : ERR_OK,
+                .err = fails ? ERR_UNAVAILABLE : ERR_OK,
             };
             return;
         }

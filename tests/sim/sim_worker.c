@@ -59,13 +59,15 @@ void sim_worker_start(struct sim *sim, struct sim_worker *worker)
     sim_trace(sim, "%s starts (process %u)", worker->id, process);
     char instance[32];
     (void)snprintf(instance, sizeof(instance), "%s/%u", worker->id, process);
+    bool no_handover = sim->options.bug == SIM_BUG_NO_HANDOVER ||
+                       sim->options.bug == SIM_BUG_NO_BARRIER || sim->options.bug == SIM_BUG_BLIND;
     const struct core_options options = {
         .worker_id = worker->id,
         .url = worker->id,
         .instance = instance,
         .n_slots = SIM_SLOTS,
-        .settle_ms = SIM_SETTLE_MS,
-        .handover_ms = sim->options.handover_ms,
+        .settle_ms = sim->options.bug == SIM_BUG_NO_BALANCE ? SIM_NEVER / 8 : SIM_SETTLE_MS,
+        .handover_ms = no_handover ? 0 : SIM_HANDOVER,
         .retire_ttl_ms = SIM_TTL_MS,
     };
     const struct core_port port = { sim, task_configs, version };
@@ -125,6 +127,7 @@ void sim_worker_lost(struct sim *sim, struct sim_worker *worker)
 {
     sim_trace(sim, "%s has lost its slots", worker->id);
     memset(worker->slots, 0, sizeof(worker->slots));
+    memset(worker->sees_dead, 0, sizeof(worker->sees_dead));
     sim_worker_set_slots(sim, worker);
     worker->lost_ms = SIM_NEVER;
     worker->member = -1;
@@ -143,6 +146,9 @@ static void perform(struct sim *sim, struct sim_worker *worker)
         switch (action->kind) {
         case ACTION_START_TASK:
             sim_task_start(sim, worker, action);
+            if (sim->options.bug == SIM_BUG_STARTS_TWICE) {
+                sim_task_start(sim, worker, action);
+            }
             break;
         case ACTION_STOP_TASK:
         case ACTION_PAUSE_TASK:
@@ -169,10 +175,20 @@ static void perform(struct sim *sim, struct sim_worker *worker)
     decisions_fini(&decisions);
 }
 
+/* By a planted bug. */
+static bool is_lost(const struct sim *sim, const struct out_record *record)
+{
+    return (sim->options.bug == SIM_BUG_LOST_STATUSES &&
+            strcmp(record->key, "status-task-c0-0") == 0) ||
+           (sim->options.bug == SIM_BUG_NO_TOMBSTONES && !record->value);
+}
+
 static void flush(struct sim *sim, struct sim_worker *worker)
 {
     for (size_t i = 0; i < worker->outbox.n_items; i++) {
-        sim_log_append(sim, &worker->outbox.items[i]);
+        if (!is_lost(sim, &worker->outbox.items[i])) {
+            sim_log_append(sim, &worker->outbox.items[i]);
+        }
     }
     out_records_fini(&worker->outbox);
     worker->outbox_ms = SIM_NEVER;

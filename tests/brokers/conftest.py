@@ -25,7 +25,7 @@ _rows = []
 def pytest_configure(config):
     """As in the integration tier; and the mark of the short run."""
     config.addinivalue_line("markers", "quick: part of the short run")
-    integration.pytest_configure()
+    integration.pytest_configure(config)
 
 
 def pytest_collection_modifyitems(config, items):

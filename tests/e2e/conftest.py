@@ -27,8 +27,8 @@ TITLES = ("scenario", "sent", "received", "missing", "duplicates", "allowed", "s
 _rows = []
 
 
-def pytest_configure():
-    configure_integration()
+def pytest_configure(config):
+    configure_integration(config)
 
 
 @pytest.fixture(scope="session")

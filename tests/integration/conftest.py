@@ -23,18 +23,28 @@ from lab import Cluster, Lab, find_program
 TAIL_LINES = 60
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Being told to end, as by a time limit, is no reason to skip the teardown.
 
     A process that runs a share of the tests runs them in a thread, which can't take signals: there
     the runner's end ends the process, and with it all that it has started.
     """
 
+    config.addinivalue_line("markers", "full: left out of the short form")
+
     def on_signal(*_):
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_signal)
+
+
+def pytest_collection_modifyitems(config, items):
+    """The short form leaves out more of the same."""
+    if os.environ.get("SLUICE_CHAOS") == "short":
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -87,6 +87,7 @@ static void on_message(void *arg, const struct mqtt_message *message)
     struct mqtt_session *session = arg;
     struct mqtt_message own = *message;
     session->stall_ms = 0;
+    session->heard = true;
     if (message->qos == 2) {
         warn_qos2(session);
     }
@@ -233,6 +234,7 @@ static void accepted(struct mqtt_session *session)
     session_set_state(session, SESSION_SUBSCRIBING, "accepted");
     session->no_share = false;
     session->watching = false;
+    session->heard = true;
     char text[200];
     if (!limits_check(session, text, sizeof(text))) {
         session_end(session, MQTT_DOWN_BROKER, true, text);

@@ -364,6 +364,9 @@ static void tick_connected(struct mqtt_session *session, uint64_t now_ms, bool r
         return;
     }
     check_stall(session, now_ms);
+    if (session_is_connected(session)) {
+        subscribe_nudge(session, now_ms);
+    }
 }
 
 void mqtt_session_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connect, bool ready)

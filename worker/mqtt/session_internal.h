@@ -75,8 +75,11 @@ struct mqtt_session {
 
     /* the connection */
     bool connack_came;
-    bool watching;    /* options->watch is subscribed to on this connection */
-    bool expiry_told; /* that the broker gives less than was asked for */
+    bool heard;             /* a message came since the last look */
+    uint64_t silent_ms;     /* since when none came, as far as was looked */
+    uint64_t nudge_wait_ms; /* until a share group is asked for again */
+    bool watching;          /* options->watch is subscribed to on this connection */
+    bool expiry_told;       /* that the broker gives less than was asked for */
     struct link_connack connack;
     uint64_t connected_ms;
     uint64_t written_ms;

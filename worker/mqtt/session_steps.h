@@ -16,6 +16,9 @@ size_t subscribe_fitting(const struct mqtt_session *session, const struct config
 const struct config_list *subscribe_mode_list(struct mqtt_session *session);
 /* subscribe_handle takes a SUBACK. */
 void subscribe_handle(struct mqtt_session *session, int id, const int *codes, int n_codes);
+/* subscribe_nudge subscribes once more to what is granted, when a session of a share group has
+ * heard nothing for a while. */
+void subscribe_nudge(struct mqtt_session *session, uint64_t now_ms);
 /* subscribe_complete tells whether all were granted. */
 bool subscribe_complete(const struct mqtt_session *session);
 

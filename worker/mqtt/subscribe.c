@@ -8,6 +8,9 @@
 
 /* Some brokers take no more filters in one packet. */
 #define FILTERS_PER_PACKET 8
+/* Silence after which a share group is asked for again; doubles up to the latter. */
+#define NUDGE_MS     4000
+#define NUDGE_MAX_MS 600000
 /* How often a packet id that the broker holds for in use is replaced by another one. */
 #define ID_TRIES 8
 
@@ -184,4 +187,29 @@ void subscribe_handle(struct mqtt_session *session, int id, const int *codes, in
 bool subscribe_complete(const struct mqtt_session *session)
 {
     return session->n_granted == session->n_requests;
+}
+
+/* HiveMQ CE (2025.5) may stop to serve a share group right after its first message, with nothing
+ * unacknowledged and the rest in its queue, until a member subscribes or connects anew. A repeated
+ * SUBSCRIBE changes nothing elsewhere (MQTT 5, 3.8.4): nothing is in flight then that could come
+ * twice, and shared subscriptions bring no retained messages. */
+void subscribe_nudge(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (session->heard) {
+        session->heard = false;
+        session->silent_ms = now_ms;
+        session->nudge_wait_ms = NUDGE_MS;
+    }
+    bool member = session->state == SESSION_READY && session->v5 && !session->exclusive &&
+                  session->surplus_state == SURPLUS_NONE && session->wanted.n_items > 0;
+    if (!member || redelivery_held(session->redelivery) > 0 ||
+        now_ms < session->silent_ms + session->nudge_wait_ms) {
+        return;
+    }
+    session->silent_ms = now_ms;
+    session->nudge_wait_ms *= session->nudge_wait_ms < NUDGE_MAX_MS ? 2 : 1;
+    for (size_t first = 0, n = 1; first < session->wanted.n_items && n > 0; first += n) {
+        n = subscribe_fitting(session, &session->wanted, first);
+        (void)link_subscribe(session->link, session->wanted.items + first, (int)n);
+    }
 }

@@ -119,7 +119,8 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         bool forced =
             sim->group.forced_ms[slot] > 0 && sim->now_ms < sim->group.forced_ms[slot] + 3000;
         /* A placement was under way when slots changed hands: nobody could know of the thread. */
-        bool crossed = !old->announced && sim->now_ms < sim->group.assigned_ms + 300;
+        bool crossed = (!old->announced || !is_shown(sim, owner, old)) &&
+                       sim->now_ms < sim->group.assigned_ms + 300;
         /* It was cut off before it could say that it runs the task. */
         bool hidden = owner->cut && !is_shown(sim, owner, old);
         /* Somebody took the task over by the rules while the owner was cut off and could not stop

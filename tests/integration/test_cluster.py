@@ -136,8 +136,9 @@ def test_joining_worker_takes_its_share_and_leaving_one_gives_it_back(cluster):
     wait_settled(group)
     wait_share(group, 4)
     assert group.workers[1].stop() == 0
+    # Its tasks are moved before its slots are given away.
     wait_share(group, 4)
-    assert claims(group) == [SLOTS]
+    wait_settled(group)
 
 
 def test_status_topic_has_connects_records(cluster):

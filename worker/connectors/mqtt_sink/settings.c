@@ -8,7 +8,7 @@
 #include "worker/worker_config.h"
 
 /* A commit is one small request; the longer the interval, the more duplicates after a crash. */
-#define COMMIT_EVERY_MS 5000
+#define COMMIT_EVERY_MS 1000
 /* Of all task configs of a connector; the leader computes and stores them at once. */
 #define MAX_CONFIGS_BYTES ((size_t)16 * 1024 * 1024)
 

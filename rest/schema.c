@@ -66,7 +66,8 @@ static const struct object objects[] = {
         { "*", "scalar", NULL } } },
     { "CreateConnectorRequest",
       "A connector to be.",
-      { { "name", "label", "A number or boolean is taken as a string." },
+      { { "name", "label",
+          "A number or boolean is taken as a string; blanks at its ends are dropped." },
         { "config", "ConnectorConfig", NULL },
         { "initial_state?", "RUNNING|PAUSED|STOPPED?", "RUNNING when missing." } } },
     { "ConnectorTaskId",
@@ -210,10 +211,14 @@ static cJSON *scalar(void)
     return schema;
 }
 
-/* Lets no control characters into a schema's strings; takes and returns it. */
-static cJSON *printable(cJSON *schema)
+/* No control characters; at the ends of a label, which is trimmed, they may stand. */
+#define TEXT_PATTERN  "^[^\\u0000-\\u001f\\u007f]*$"
+#define LABEL_PATTERN "^[\\u0000-\\u0020]*[^\\u0000-\\u001f\\u007f]*[\\u0000-\\u0020]*$"
+
+/* Bounds a schema's strings; takes and returns it. */
+static cJSON *matching(cJSON *schema, const char *pattern)
 {
-    (void)cJSON_AddStringToObject(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
+    (void)cJSON_AddStringToObject(schema, "pattern", pattern);
     return schema;
 }
 
@@ -258,10 +263,10 @@ static cJSON *word(const char *name)
         return scalar();
     }
     if (strcmp(name, "text") == 0) {
-        return printable(typed("string"));
+        return matching(typed("string"), TEXT_PATTERN);
     }
     if (strcmp(name, "label") == 0) {
-        return printable(scalar());
+        return matching(scalar(), LABEL_PATTERN);
     }
     return strchr(name, '|') ? enumeration(name) : reference(name);
 }

@@ -41,7 +41,9 @@ static ssize_t take(void *arg, void *buffer, size_t size)
 static void add(struct stream *stream, const void *bytes, size_t n)
 {
     assert_true(stream->n + n <= sizeof(stream->bytes));
-    memcpy(stream->bytes + stream->n, bytes, n);
+    if (n > 0) {
+        memcpy(stream->bytes + stream->n, bytes, n);
+    }
     stream->n += n;
 }
 

@@ -97,6 +97,7 @@ struct vtask {
     bool announced;   /* it has said once that it runs */
     unsigned n_joins; /* of its worker when it was started: the membership it belongs to */
     bool pause_wanted;
+    uint64_t start_ms; /* when it was started */
     uint64_t stop_ms;  /* when it was asked to stop */
     uint64_t event_ms; /* when the present change is over; SIM_NEVER: none */
     uint64_t fail_ms;

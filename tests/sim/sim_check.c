@@ -77,7 +77,8 @@ static const char *newest_status(const struct sim *sim, const struct vtask *vtas
 static bool is_shown(const struct sim *sim, const struct sim_worker *worker,
                      const struct vtask *vtask)
 {
-    return strstr(newest_status(sim, vtask), worker->id);
+    const char *status = newest_status(sim, vtask);
+    return strstr(status, worker->id) && !strstr(status, "\"UNASSIGNED\"");
 }
 
 bool sim_is_zombie(const struct sim *sim, const struct vtask *vtask)
@@ -118,9 +119,11 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
         bool waited = sim->now_ms >= worker->wanted_since[connector][task] + SIM_HANDOVER;
         bool forced =
             sim->group.forced_ms[slot] > 0 && sim->now_ms < sim->group.forced_ms[slot] + 3000;
-        /* A placement was under way when slots changed hands: nobody could know of the thread. */
-        bool crossed = (!old->announced || !is_shown(sim, owner, old)) &&
-                       sim->now_ms < sim->group.assigned_ms + 300;
+        /* A placement was under way when slots changed hands, or when the thread was started:
+         * nobody could know of the thread. */
+        bool crossed =
+            (!old->announced || !is_shown(sim, owner, old)) &&
+            (sim->now_ms < sim->group.assigned_ms + 300 || sim->now_ms < old->start_ms + 300);
         /* It was cut off before it could say that it runs the task. */
         bool hidden = owner->cut && !is_shown(sim, owner, old);
         /* Somebody took the task over by the rules while the owner was cut off and could not stop

@@ -55,6 +55,7 @@ void sim_task_start(struct sim *sim, struct sim_worker *worker, const struct act
     }
     *vtask = (struct vtask){
         .state = VTASK_STARTING,
+        .start_ms = sim->now_ms,
         .worker = (int)(worker - sim->workers),
         .incarnation = action->incarnation,
         .connector = connector,

@@ -233,9 +233,10 @@ void sink_drop_partition(struct sink_task *task, struct sink_partition *partitio
     backlog_gone(task->backlog, partition);
 }
 
+/* What was read is published all the same: the partition is read again from its new position, and
+ * what of it is the same record then comes twice, never not at all. */
 void sink_restart_partition(struct sink_task *task, struct sink_partition *partition)
 {
-    forget_items(task, partition, true);
     task->n_gone += task->committing && partition->asked >= 0;
     backlog_restarted(task->backlog, partition);
 }

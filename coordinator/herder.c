@@ -564,12 +564,13 @@ void herder_stop(struct herder *herder)
     if (!herder || !herder->thread.running) {
         return;
     }
-    herder_note_stop(herder);
     /* A write that is under way still gets its answer. */
     leader_writer_stop(herder->writer);
     herder_files_stop(herder);
     herder_post(herder, herder_op_new(HERDER_OP_STOP));
     thread_join(&herder->thread);
+    /* The thread tells the watch whom to look at, so the watch ends after it. */
+    herder_note_stop(herder);
     queue_close(&herder->ops);
     leader_writer_free(TAKE(herder->writer));
     runner_free(TAKE(herder->runner));

@@ -311,8 +311,7 @@ def test_helm_3_scales_upgrades_and_rolls_back(chapter, release, publishing, not
 
 
 def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
-    """Stable names, static members: a worker that comes back within the session timeout keeps its work.
-    One that takes longer is taken over from, which may repeat a window of each session."""
+    """Stable names, static members: a worker that comes back within the session timeout keeps its work."""
     chapter.node.run("helm", "uninstall", NAME, "--ignore-not-found", "--wait")
     chapter.run("install", "--set kind=StatefulSet --set rest.advertise=podName")
     assert sorted(release.ready()) == [f"{NAME}-0", f"{NAME}-1"]
@@ -325,7 +324,7 @@ def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
         release.wait_pods(2)
         release.wait_running(FLOW, workers=2)
     assert not before & {pod["metadata"]["uid"] for pod in release.pods()}
-    account(load, release, note, SESSIONS * WINDOW, f"2 of 2 pods replaced {took:.1f} s")
+    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s")
     chapter.run("uninstall")
     wait_until(lambda: not release.pods(), 60, "the pods to go")
 

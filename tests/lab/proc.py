@@ -193,8 +193,11 @@ class Proc:
             pass
 
     def freeze(self):
-        """Stops it in its tracks (SIGSTOP): connections stay open, nothing answers."""
+        """Stops it in its tracks (SIGSTOP): connections stay open, nothing answers from here on."""
         self.signal(signal.SIGSTOP)
+        # On a busy machine some threads run for a while before the signal is taken.
+        if self.popen is not None:
+            os.waitid(os.P_PID, self.popen.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         self.frozen = True
 
     def thaw(self):

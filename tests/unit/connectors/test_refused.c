@@ -105,6 +105,7 @@ static void test_dead_letter_that_is_too_large_goes_without_its_value(void **sta
     assert_string_equal(record.key, "a");
     assert_non_null(strstr(record.headers, "sluice.errors.value.bytes=5;"));
     source_no_ack_for(f, 50);
+    assert_int_equal((int)source_metric(METRIC_DLQ_RECORDS), 0);
     fake_producer_settle(ERR_OK);
     WAIT_FOR(f, f->n_acked == 1);
     assert_int_equal(atomic_load(&f->failed), 0);

@@ -49,16 +49,17 @@ static void test_failed_items_are_found_once_in_order(void **state)
     for (int i = 0; i < 3; i++) {
         items[i] = window_add(window, &hello);
         items[i]->flight.err = i == 1 ? ERR_OK : ERR_REJECTED;
+        items[i]->dead_letter = i > 0;
     }
     atomic_store(&window_tracker(window)->n_failed, 2);
     assert_ptr_equal(window_next_failed(window), items[0]);
     assert_ptr_equal(window_next_failed(window), items[2]);
     assert_null(window_next_failed(window));
-    size_t n = 0;
-    size_t n_bytes = 0;
-    window_delivered(window, &n, &n_bytes);
-    assert_int_equal(n, 1);
-    assert_int_equal(n_bytes, 5);
+    struct window_sum sum;
+    window_delivered(window, &sum);
+    assert_int_equal(sum.n_records, 1);
+    assert_int_equal(sum.n_letters, 1);
+    assert_int_equal(sum.n_bytes, 5);
     window_free(window);
 }
 

@@ -352,7 +352,6 @@ static enum pipeline_result send_dead_letter(struct pipeline *pipeline,
     enum err err = dead_letter_send(pipeline->producer, &letter, window_tracker(window),
                                     &item->flight, &error);
     if (err == ERR_OK) {
-        metric_add(pipeline->context->metrics, METRIC_DLQ_RECORDS, 0, before ? 0 : 1);
         return PIPELINE_SENT;
     }
     enum pipeline_result result = not_taken(window, err, &error, reterr);

@@ -68,13 +68,16 @@ static void count_in(struct reader *reader)
 
 static void count_out(struct reader *reader)
 {
-    size_t n = 0;
-    size_t n_bytes = 0;
-    window_delivered(reader->window, &n, &n_bytes);
-    if (n > 0) {
-        metric_add(reader->context->metrics, METRIC_RECORDS_OUT, 0, n);
-        metric_add(reader->context->metrics, METRIC_BYTES_OUT, 0, n_bytes);
+    struct metric_scope *metrics = reader->context->metrics;
+    struct window_sum sum;
+    window_delivered(reader->window, &sum);
+    if (sum.n_records > 0) {
+        metric_add(metrics, METRIC_RECORDS_OUT, 0, sum.n_records);
+        metric_add(metrics, METRIC_BYTES_OUT, 0, sum.n_bytes);
         active_topics_tell(reader->context->topics);
+    }
+    if (sum.n_letters > 0) {
+        metric_add(metrics, METRIC_DLQ_RECORDS, 0, sum.n_letters);
     }
 }
 

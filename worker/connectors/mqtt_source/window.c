@@ -250,20 +250,21 @@ size_t window_bytes(const struct window *window)
     return window->n_bytes;
 }
 
-void window_delivered(const struct window *window, size_t *ret_records, size_t *ret_bytes)
+void window_delivered(const struct window *window, struct window_sum *ret_sum)
 {
     size_t n = window->n_items;
     size_t bytes = window->n_sent_bytes;
+    size_t letters = 0;
     bool failures = atomic_load(&window->tracker.n_failed) > 0;
     for (size_t i = 0; i < window->n_items; i++) {
         const struct window_item *item = &window->chunks[i / CHUNK]->items[i % CHUNK];
         bool failed = failures && item->flight.err != ERR_OK;
         n -= failed;
         bytes -= failed ? item->n_bytes : 0;
+        letters += !failed && item->dead_letter;
         active_topic_used(failed ? NULL : item->topic);
     }
-    *ret_records = n;
-    *ret_bytes = bytes;
+    *ret_sum = (struct window_sum){ .n_records = n, .n_bytes = bytes, .n_letters = letters };
 }
 
 uint64_t window_opened_ms(const struct window *window)

@@ -65,9 +65,16 @@ size_t window_suspects(const struct window *window);
 /* window_messages, window_bytes: what came in since the last reset. */
 size_t window_messages(const struct window *window);
 size_t window_bytes(const struct window *window);
-/* window_delivered counts the records and payload bytes that Kafka has, and notes their topics as
- * used; only while nothing is undelivered. */
-void window_delivered(const struct window *window, size_t *ret_records, size_t *ret_bytes);
+/* What Kafka has of a window: records, dead letters among them, and payload bytes. */
+struct window_sum {
+    size_t n_records;
+    size_t n_letters;
+    size_t n_bytes;
+};
+
+/* window_delivered counts what Kafka has, and notes the topics as used; only while nothing is
+ * undelivered. */
+void window_delivered(const struct window *window, struct window_sum *ret_sum);
 /* window_opened_ms returns when the oldest message came, 0 if empty. */
 uint64_t window_opened_ms(const struct window *window);
 /* window_observe adds the ages of all messages to a histogram. */

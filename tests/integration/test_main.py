@@ -333,6 +333,7 @@ def test_worker_waits_for_kafka_and_says_so(cluster, fresh_kafka):
     assert answer.status == 503
     assert answer.body["status"] == "starting"
     # To kill it would not bring Kafka back.
+    wait_until(lambda: probes(worker)["startup"] == 200, 10, "the worker's threads to run")
     assert probes(worker) == {"startup": 200, "live": 200, "ready": 503}
     wait_until(
         lambda: any(kafka.address in line for line in lines_of(worker.log_text(), "WARN")),

@@ -364,9 +364,11 @@ static const struct config_def rows[] = {
       .importance = CONFIG_LOW,
       .doc = "Whether workers watch each other's REST ports: the tasks of a worker whose port was "
              "lost and refuses connections are moved at once, not after session.timeout.ms." },
-    TEXT("group.instance.id", NULL,
-         "Static member name (KIP-345): a worker that restarts with it within "
-         "session.timeout.ms keeps its slots."),
+    TEXT(
+        "group.instance.id", NULL,
+        "Static member name (KIP-345), another one for each worker: a worker that comes back after "
+        "it was killed takes the place of its earlier life at once, which else is in the group "
+        "until session.timeout.ms is over. One that is asked to end leaves the group."),
     MILLISECONDS("task.shutdown.graceful.timeout.ms", "5000", 0, 600000,
                  "Time that tasks have, all together, to drain when they stop."),
     MILLISECONDS("offset.flush.interval.ms", "60000", 1, INT_MAX,

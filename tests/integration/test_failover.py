@@ -281,6 +281,35 @@ def test_a_worker_that_pauses_past_its_session_and_goes_on_loses_nothing(cluster
     assert "WORKER-DEAD" not in leader.log_text()
 
 
+def test_a_static_worker_leaves_when_asked_to_and_comes_back_in_its_own_name(cluster):
+    """Kafka keeps the name of a static member's first life for one that comes back within the session."""
+    group = cluster(0)
+    first, second = (group.add(1, {**PATIENT, "group.instance.id": name}) for name in "ab")
+    group.create("c", tasks_max=4)
+    wait_connected(group, 4)
+    wait_even(group, 4)
+    with Feeder(group) as feeder:
+        for end in (second.stop, second.kill9):
+            assert not end()
+            second.start()
+            wait_members(group)
+            wait_even(group, 4)
+    group.wait_payloads(feeder.sent)
+    assert "GROUP-EARLIER-LIFE" in second.log_text(), second.log_tail(80)
+    for worker in group.workers:
+        assert "WORKER-PREDECESSOR" not in worker.log_text(), worker.log_tail(80)
+
+
+def wait_members(group):
+    """Waits until the group has those workers that live, all of them well, and no others."""
+
+    def alone():
+        found = {entry["worker_id"]: entry["state"] for entry in cluster_view(group.rest)["workers"]}
+        return found == {ident: "UP" for ident in member_ids(group)}
+
+    wait_until(alone, SESSION_S / 3, lambda: f"the living to be the group\n{group.tails()}")
+
+
 def n_sessions(group):
     return sum(worker.metric_sum("sluice_mqtt_sessions") for worker in group.alive)
 

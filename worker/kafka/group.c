@@ -3,7 +3,12 @@
  * Membership in the worker group. One thread polls one queue for everything: assignments,
  * revocations, errors and the answers to "who is in the group". Every rebalance reaches every
  * member, also those whose slots stay the same (with an empty assignment), so that is when the
- * membership is asked for; it is told to the owner when the group is stable. See group.h.
+ * membership is asked for; it is told to the owner when the group is stable.
+ *
+ * For a static member that comes back before its session has timed out, Kafka keeps the client id
+ * of its earlier life, and that is what others know a member and its life by. So whoever finds its
+ * own group.instance.id in the group takes that place, leaves in its name, and joins as a new
+ * member. See group.h.
  */
 #include "worker/kafka/group.h"
 
@@ -19,8 +24,18 @@
 /* When the group was not stable, or did not answer, it is asked again after so long. */
 #define ASK_AGAIN_MS  100
 #define ASK_FAILED_MS 1000
+/* That a member has left no event tells. */
+#define LEFT_POLL_MS 100
 /* on_revoked may use its whole bound; only beyond it counts the member as dead. */
 #define POLL_SLACK_MS 1000
+
+/* How far a member has come. Until it is IN its owner is told of no slots. */
+enum entry {
+    ENTRY_ASKING,  /* is an earlier life of this static member still in the group? */
+    ENTRY_TAKING,  /* it is: its place is asked for */
+    ENTRY_LEAVING, /* has it, and gives it up */
+    ENTRY_IN       /* joins in its own name, or has joined */
+};
 
 struct group {
     rd_kafka_t *client;
@@ -28,10 +43,12 @@ struct group {
     struct group_callbacks callbacks;
     char *group_id;
     char *topic;
+    char *instance_id; /* NULL: not a static member */
     struct thread thread;
     atomic_bool stopping;
     int leave_timeout_ms; /* set before stopping */
     /* the thread's: */
+    enum entry entry;
     bool asking;        /* an answer is on its way */
     bool ask_again;     /* something changed while one was */
     uint64_t ask_at_ms; /* UINT64_MAX: membership is known */
@@ -77,6 +94,11 @@ static void on_assign(struct group *group, rd_kafka_topic_partition_list_t *list
     }
     report_error(group, rd_kafka_incremental_assign(group->client, list));
     (void)rd_kafka_pause_partitions(group->client, list);
+    if (group->entry != ENTRY_IN) {
+        group->entry = ENTRY_LEAVING;
+        (void)rd_kafka_unsubscribe(group->client);
+        return;
+    }
     size_t n_slots = 0;
     int32_t *slots = group_slots(list, group->topic, &n_slots);
     group->callbacks.on_assigned(group->callbacks.arg, slots, n_slots);
@@ -85,6 +107,10 @@ static void on_assign(struct group *group, rd_kafka_topic_partition_list_t *list
 
 static void on_revoke(struct group *group, const rd_kafka_topic_partition_list_t *list)
 {
+    if (group->entry != ENTRY_IN) {
+        report_error(group, rd_kafka_incremental_unassign(group->client, list));
+        return;
+    }
     size_t n_slots = 0;
     int32_t *slots = group_slots(list, group->topic, &n_slots);
     bool lost = rd_kafka_assignment_lost(group->client) != 0;
@@ -106,7 +132,9 @@ static void take_rebalance(struct group *group, rd_kafka_event_t *event)
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
         log_debug(NULL, "GROUP-ASSIGN", "slots=%d", list->cnt);
         on_assign(group, list);
-        ask_members_soon(group, 0);
+        if (group->entry == ENTRY_IN) {
+            ask_members_soon(group, 0);
+        }
         break;
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
         log_debug(NULL, "GROUP-REVOKE", "slots=%d", list->cnt);
@@ -141,9 +169,48 @@ static void ask_members(struct group *group)
     group_members_ask(group->client, group->group_id, group->queue);
 }
 
+static enum err subscribe(const struct group *group, struct error *reterr)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(list, group->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(group->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code) {
+        return error_set(reterr, ERR_INVALID, "topic %s: %s", group->topic, rd_kafka_err2str(code));
+    }
+    return ERR_OK;
+}
+
+static void enter(struct group *group, enum entry entry)
+{
+    struct error error = { ERR_OK, "" };
+    group->entry = entry;
+    if (subscribe(group, &error) != ERR_OK && !group->stopping) {
+        group->callbacks.on_error(group->callbacks.arg, error.code, error.text);
+    }
+}
+
+/* The answer to what a static member asks before it joins. */
+static void take_earlier_life(struct group *group, rd_kafka_event_t *event)
+{
+    bool found = false;
+    if (group_members_find(event, group->instance_id, &found) == GROUP_NO_ANSWER) {
+        ask_members_soon(group, ASK_FAILED_MS);
+        return;
+    }
+    if (found) {
+        log_info(NULL, "GROUP-EARLIER-LIFE", "group.instance.id=%s", group->instance_id);
+    }
+    enter(group, found ? ENTRY_TAKING : ENTRY_IN);
+}
+
 static void take_members(struct group *group, rd_kafka_event_t *event)
 {
     group->asking = false;
+    if (group->entry == ENTRY_ASKING) {
+        take_earlier_life(group, event);
+        return;
+    }
     if (group->ask_again) {
         ask_members_soon(group, 0);
         return;
@@ -178,13 +245,23 @@ static void take_event(struct group *group, rd_kafka_event_t *event)
     rd_kafka_event_destroy(event);
 }
 
+/* Asks to leave before the close, where a close alone would leave a member in the group until its
+ * session times out: one without slots, and a static one. */
+static bool leave_first(const struct group *group)
+{
+    if (group->instance_id) {
+        return rdk_is_member(group->client) && !rd_kafka_unsubscribe(group->client);
+    }
+    return rdk_leave_empty(group->client);
+}
+
 /* Leaves the group; the revocation comes by the queue as ever. */
 static void leave(struct group *group)
 {
     uint64_t deadline_ms = clock_mono_ms() + (uint64_t)group->leave_timeout_ms;
     bool was_member = rdk_is_member(group->client);
-    bool empty = rdk_leave_empty(group->client);
-    while (empty && rdk_is_member(group->client) && clock_mono_ms() < deadline_ms) {
+    bool leaves = leave_first(group);
+    while (leaves && rdk_is_member(group->client) && clock_mono_ms() < deadline_ms) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(group->queue, 100);
         if (event) {
             take_event(group, event);
@@ -205,6 +282,9 @@ static void leave(struct group *group)
 static int wait_ms(const struct group *group)
 {
     uint64_t now = clock_mono_ms();
+    if (group->entry == ENTRY_LEAVING) {
+        return LEFT_POLL_MS;
+    }
     if (group->asking || group->ask_at_ms == UINT64_MAX) {
         return -1;
     }
@@ -221,6 +301,9 @@ static void *group_main(void *arg)
         }
         if (!group->asking && clock_mono_ms() >= group->ask_at_ms) {
             ask_members(group);
+        }
+        if (group->entry == ENTRY_LEAVING && !rdk_is_member(group->client)) {
+            enter(group, ENTRY_IN);
         }
     }
     leave(group);
@@ -261,18 +344,6 @@ static enum err make_conf(const struct group_options *options, rd_kafka_conf_t *
     return err;
 }
 
-static enum err subscribe(const struct group *group, struct error *reterr)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    (void)rd_kafka_topic_partition_list_add(list, group->topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(group->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code) {
-        return error_set(reterr, ERR_INVALID, "topic %s: %s", group->topic, rd_kafka_err2str(code));
-    }
-    return ERR_OK;
-}
-
 static void group_free(struct group *group)
 {
     if (group->queue) {
@@ -284,6 +355,7 @@ static void group_free(struct group *group)
     }
     free(group->group_id);
     free(group->topic);
+    free(group->instance_id);
     free(group);
 }
 
@@ -299,12 +371,14 @@ enum err group_start(const struct group_options *options, const struct group_cal
     group->callbacks = *callbacks;
     group->group_id = xstrdup(options->group_id);
     group->topic = xstrdup(options->topic);
-    group->ask_at_ms = UINT64_MAX;
+    group->instance_id = options->instance_id ? xstrdup(options->instance_id) : NULL;
+    group->entry = options->instance_id ? ENTRY_ASKING : ENTRY_IN;
+    group->ask_at_ms = options->instance_id ? 0 : UINT64_MAX;
     err = rdk_client_new(RD_KAFKA_CONSUMER, conf, &group->client, reterr);
     if (err == ERR_OK) {
         (void)rd_kafka_poll_set_consumer(group->client);
         group->queue = rd_kafka_queue_get_consumer(group->client);
-        err = subscribe(group, reterr);
+        err = options->instance_id ? ERR_OK : subscribe(group, reterr);
     }
     if (err != ERR_OK) {
         group_free(group);

@@ -46,8 +46,10 @@ static void tell(const rd_kafka_ConsumerGroupDescription_t *group, const char *t
     free(members);
 }
 
-enum group_answer group_members_take(rd_kafka_event_t *event, const char *topic,
-                                     const struct group_callbacks *callbacks)
+/* The description of the one group that was asked about, with its own error if it has one; NULL if
+ * there was no answer. */
+static const rd_kafka_ConsumerGroupDescription_t *description(rd_kafka_event_t *event,
+                                                              const rd_kafka_error_t **ret_error)
 {
     size_t n = 0;
     const rd_kafka_ConsumerGroupDescription_t **groups = NULL;
@@ -56,18 +58,48 @@ enum group_answer group_members_take(rd_kafka_event_t *event, const char *topic,
     if (result && !rd_kafka_event_error(event)) {
         groups = rd_kafka_DescribeConsumerGroups_result_groups(result, &n);
     }
-    const rd_kafka_error_t *error =
-        n == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
-    if (n != 1 || error) {
-        log_debug(NULL, "GROUP-DESCRIBE-FAIL", "err=\"%s\"",
-                  error ? rd_kafka_error_string(error)
-                        : rd_kafka_err2str(rd_kafka_event_error(event)));
-        return GROUP_NO_ANSWER;
+    *ret_error = n == 1 ? rd_kafka_ConsumerGroupDescription_error(groups[0]) : NULL;
+    return n == 1 ? groups[0] : NULL;
+}
+
+static enum group_answer no_answer(rd_kafka_event_t *event, const rd_kafka_error_t *error)
+{
+    log_debug(NULL, "GROUP-DESCRIBE-FAIL", "err=\"%s\"",
+              error ? rd_kafka_error_string(error) : rd_kafka_err2str(rd_kafka_event_error(event)));
+    return GROUP_NO_ANSWER;
+}
+
+enum group_answer group_members_take(rd_kafka_event_t *event, const char *topic,
+                                     const struct group_callbacks *callbacks)
+{
+    const rd_kafka_error_t *error = NULL;
+    const rd_kafka_ConsumerGroupDescription_t *group = description(event, &error);
+    if (!group || error) {
+        return no_answer(event, error);
     }
-    if (rd_kafka_ConsumerGroupDescription_state(groups[0]) !=
-        RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
+    if (rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
         return GROUP_CHANGING;
     }
-    tell(groups[0], topic, callbacks);
+    tell(group, topic, callbacks);
+    return GROUP_STABLE;
+}
+
+enum group_answer group_members_find(rd_kafka_event_t *event, const char *instance_id,
+                                     bool *ret_found)
+{
+    const rd_kafka_error_t *error = NULL;
+    const rd_kafka_ConsumerGroupDescription_t *group = description(event, &error);
+    bool nobody = error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND;
+    if (!group || (error && !nobody)) {
+        return no_answer(event, error);
+    }
+    bool found = false;
+    size_t n_members = nobody ? 0 : rd_kafka_ConsumerGroupDescription_member_count(group);
+    for (size_t i = 0; i < n_members && !found; i++) {
+        const char *id = rd_kafka_MemberDescription_group_instance_id(
+            rd_kafka_ConsumerGroupDescription_member(group, i));
+        found = id && strcmp(id, instance_id) == 0;
+    }
+    *ret_found = found;
     return GROUP_STABLE;
 }

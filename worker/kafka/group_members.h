@@ -26,6 +26,12 @@ void group_members_ask(rd_kafka_t *client, const char *group_id, rd_kafka_queue_
 enum group_answer group_members_take(rd_kafka_event_t *event, const char *topic,
                                      const struct group_callbacks *callbacks);
 
+/* group_members_find tells whether a member with this group.instance.id is in the group, in any
+ * state of it, also one that does not exist: GROUP_STABLE or GROUP_NO_ANSWER. The event stays the
+ * caller's. */
+enum group_answer group_members_find(rd_kafka_event_t *event, const char *instance_id,
+                                     bool *ret_found);
+
 /* group_slots returns the partitions of topic in list (NULL: none), owned; n_slots may be 0. */
 int32_t *group_slots(const rd_kafka_topic_partition_list_t *list, const char *topic,
                      size_t *ret_n_slots);

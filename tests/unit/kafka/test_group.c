@@ -26,6 +26,12 @@ enum group_answer group_members_take(rd_kafka_event_t *event UNUSED, const char 
     return GROUP_NO_ANSWER;
 }
 
+enum group_answer group_members_find(rd_kafka_event_t *event UNUSED, const char *instance_id UNUSED,
+                                     bool *ret_found UNUSED)
+{
+    return GROUP_NO_ANSWER;
+}
+
 /* What one member was told; written on its group's thread, read by the test under the lock. */
 struct member {
     struct lock lock;

@@ -47,7 +47,7 @@ struct port {
     struct http_server *server;
     struct MHD_Daemon *daemon;
     struct tls *tls; /* NULL: plain */
-    bool admin;
+    enum http_side side;
 };
 
 /* A connection, from its start to just before its socket is closed. */
@@ -388,7 +388,7 @@ static void make_request(struct exchange *exchange, const char *method)
         .host = header(mhd, MHD_HTTP_HEADER_HOST),
         .origin = header(mhd, MHD_HTTP_HEADER_ORIGIN),
         .wanted_method = header(mhd, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD),
-        .admin = exchange->port->admin,
+        .side = exchange->port->side,
         .tls = exchange->port->tls != NULL,
         .body = buf_text(&exchange->body),
         .body_length = exchange->body.length,
@@ -567,7 +567,7 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     for (size_t i = 0; i < options->n_listens; i++) {
         const struct http_listen *listen = &options->listens[i];
         struct port *port = &server->ports[i];
-        *port = (struct port){ .server = server, .tls = listen->tls, .admin = listen->admin };
+        *port = (struct port){ .server = server, .tls = listen->tls, .side = listen->side };
         /* The daemon closes its socket at the end, also when another one does not start. */
         port->daemon = start_daemon(port, listen->fd);
         if (!port->daemon) {

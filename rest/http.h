@@ -14,8 +14,8 @@
 
 #include "worker/base/err.h"
 
-/* Of both kinds together. */
-#define HTTP_MAX_LISTENERS 16
+/* Of all sides together. */
+#define HTTP_MAX_LISTENERS 24
 /* Longest request target that is served; longer ones are refused with 414. */
 #define HTTP_MAX_TARGET 8192
 /* Most bytes of header names and values together; more is refused with 431. */
@@ -29,6 +29,13 @@ struct http_budget {
 /* Answers up to this size are always sent: connections bound them. */
 #define HTTP_SMALL_ANSWER ((size_t)16 * 1024)
 
+/* What a listening socket is for. */
+enum http_side {
+    HTTP_REST,  /* the REST interface */
+    HTTP_ADMIN, /* admin routes only */
+    HTTP_PROBES /* routes of who watches the process only */
+};
+
 /* One request; everything is borrowed for the call of the handler. */
 struct http_request {
     const char *method;       /* as sent */
@@ -41,7 +48,7 @@ struct http_request {
     const char *wanted_method; /* Access-Control-Request-Method: a preflight asks with it */
     const char *body;          /* terminated by a NUL that is not counted */
     size_t body_length;
-    bool admin;                  /* came in by a listener that is for admin routes only */
+    enum http_side side;         /* of the listener that it came in by */
     bool tls;                    /* came in by https */
     int refused;                 /* status that the protocol layer decided on; 0: none */
     bool may_block;              /* this call of the handler may take its time */
@@ -91,7 +98,7 @@ typedef bool http_handler_fn(void *arg, const struct http_request *request,
 struct http_listen {
     int fd;          /* taken over on success */
     struct tls *tls; /* NULL: plain http; borrowed until http_stop */
-    bool admin;      /* for admin routes only */
+    enum http_side side;
 };
 
 struct http_options {

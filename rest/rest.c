@@ -24,8 +24,8 @@
 #define MAX_ANSWERS ((size_t)64 * 1024 * 1024)
 /* Longest wait at the end for answers that are under way. */
 #define STOP_MS 5000U
-/* listeners and admin.listeners. */
-#define N_SIDES 2
+/* See enum http_side. */
+#define N_SIDES 3
 
 struct rest {
     struct env env;
@@ -116,25 +116,39 @@ static void set_address(struct rest *rest, const struct listener *listener)
                    listener->tls ? "https" : "http", rest->worker_id);
 }
 
-/* One of the two properties that name listeners. */
+/* One of the properties that name listeners. */
 static const struct side {
     const char *key;
-    const char *tls_prefix;
-    bool admin;
+    const char *tls_prefix; /* NULL: plain http only */
 } sides[N_SIDES] = {
-    { "listeners", TLS_LISTENERS, false },
-    { "admin.listeners", TLS_ADMIN, true },
+    [HTTP_REST] = { "listeners", TLS_LISTENERS },
+    [HTTP_ADMIN] = { "admin.listeners", TLS_ADMIN },
+    [HTTP_PROBES] = { "probe.listeners", NULL },
 };
+
+static enum http_side side_of(const struct side *side)
+{
+    return (enum http_side)(side - sides);
+}
 
 /* The value of a side's property; NULL: it has no listeners. Owned. */
 static char *side_text(const struct side *side, const struct kvs *props)
 {
     char *text = worker_config_text(props, side->key);
-    if (side->admin && text && text[strspn(text, " ,")] == '\0') {
+    bool optional = side_of(side) != HTTP_REST;
+    if (optional && text && text[strspn(text, " ,")] == '\0') {
         free(text);
         return NULL;
     }
-    return text || side->admin ? text : xstrdup("");
+    return text || optional ? text : xstrdup("");
+}
+
+static enum err only_plain(const struct side *side, const char *text, struct error *reterr)
+{
+    return error_set(reterr, ERR_INVALID,
+                     "Invalid value %s for configuration %s: who probes has no certificate, and "
+                     "is told yes or no: give http://host:port",
+                     text, side->key);
 }
 
 static enum err check_side(const struct side *side, const struct kvs *props, struct error *reterr)
@@ -146,10 +160,11 @@ static enum err check_side(const struct side *side, const struct kvs *props, str
     }
     enum err err = listeners_parse(side->key, text, &parsed, reterr);
     if (err == ERR_OK && listeners_have_tls(&parsed)) {
-        err = tls_check(props, side->tls_prefix, reterr);
+        err = side->tls_prefix ? tls_check(props, side->tls_prefix, reterr)
+                               : only_plain(side, text, reterr);
     }
     const struct listener *ignored = NULL;
-    if (err == ERR_OK && !side->admin) {
+    if (err == ERR_OK && side_of(side) == HTTP_REST) {
         err = advertised_listener(props, &parsed, &ignored, reterr);
     }
     return err;
@@ -172,7 +187,7 @@ enum err rest_check(const struct kvs *props, struct error *reterr)
 static enum err open_side(struct rest *rest, const struct side *side, struct error *reterr)
 {
     CLEANUP(free_charp) char *text = side_text(side, &rest->env.props);
-    size_t i = (size_t)(side - sides);
+    enum http_side i = side_of(side);
     if (!text) {
         return ERR_OK;
     }
@@ -198,7 +213,7 @@ static enum err serve(struct rest *rest, struct error *reterr)
             listens[n++] = (struct http_listen){
                 .fd = listener->fd,
                 .tls = listener->tls ? rest->tls[side] : NULL,
-                .admin = sides[side].admin,
+                .side = (enum http_side)side,
             };
         }
     }
@@ -234,7 +249,7 @@ static enum err open_all(struct rest *rest, struct error *reterr)
     }
     const struct listener *listener = NULL;
     if (err == ERR_OK) {
-        err = advertised_listener(&rest->env.props, &rest->listeners[0], &listener, reterr);
+        err = advertised_listener(&rest->env.props, &rest->listeners[HTTP_REST], &listener, reterr);
     }
     if (err == ERR_OK) {
         set_address(rest, listener);
@@ -247,8 +262,10 @@ static void log_listening(const struct rest *rest)
 {
     CLEANUP(free_charp) char *text = worker_config_text(&rest->env.props, "listeners");
     CLEANUP(free_charp) char *admin = worker_config_text(&rest->env.props, "admin.listeners");
-    log_info(NULL, "REST-LISTENING", "url=%s listeners=\"%s\" admin=\"%s\" auth=%s", rest->env.url,
-             text, admin ? admin : "(listeners)", rest->env.auth ? "basic" : "none");
+    CLEANUP(free_charp) char *probes = worker_config_text(&rest->env.props, "probe.listeners");
+    log_info(NULL, "REST-LISTENING", "url=%s listeners=\"%s\" admin=\"%s\" probes=\"%s\" auth=%s",
+             rest->env.url, text, admin ? admin : "(listeners)", probes ? probes : "(listeners)",
+             rest->env.auth ? "basic" : "none");
 }
 
 enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct error *reterr)
@@ -265,8 +282,9 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct erro
     }
     err = open_all(rest, reterr);
     if (err != ERR_OK) {
-        listeners_close(&rest->listeners[0]);
-        listeners_close(&rest->listeners[1]);
+        for (size_t i = 0; i < N_SIDES; i++) {
+            listeners_close(&rest->listeners[i]);
+        }
         rest_free(rest);
         return err;
     }
@@ -278,13 +296,6 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest, struct erro
 int rest_port(const struct rest *rest)
 {
     return rest->port;
-}
-
-int rest_listener_port(const struct rest *rest, bool admin, size_t index)
-{
-    const struct listeners *listeners = &rest->listeners[admin ? 1 : 0];
-    ASSERT(index < listeners->n_items);
-    return listeners->items[index].port;
 }
 
 const char *rest_url(const struct rest *rest)

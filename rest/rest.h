@@ -31,8 +31,6 @@ enum err rest_start(const struct kvs *props, struct rest **ret_rest,
  * Thread: any.
  */
 int rest_port(const struct rest *rest);
-/* rest_listener_port returns the port of an entry of listeners or admin.listeners, as bound. */
-int rest_listener_port(const struct rest *rest, bool admin, size_t index);
 const char *rest_url(const struct rest *rest);
 const char *rest_worker_id(const struct rest *rest);
 

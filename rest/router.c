@@ -59,12 +59,16 @@ struct matches {
     bool get;
 };
 
-/* An admin listener serves admin routes and nothing else. */
+/* An admin listener serves admin routes and nothing else, one for probes not even these. What is
+ * open is served everywhere. */
 static bool served_here(const struct call *call, const struct route *route)
 {
     bool admin = (route->flags & ROUTE_ADMIN) != 0;
     if (route->flags & ROUTE_OPEN) {
         return true;
+    }
+    if (call->http->side == HTTP_PROBES) {
+        return false;
     }
     switch (call->env->admin) {
     case ADMIN_EVERYWHERE:
@@ -72,7 +76,7 @@ static bool served_here(const struct call *call, const struct route *route)
     case ADMIN_NOWHERE:
         return !admin;
     case ADMIN_SEPARATE:
-        return admin == call->http->admin;
+        return admin == (call->http->side == HTTP_ADMIN);
     }
     return true;
 }

@@ -256,6 +256,13 @@ static const struct config_def rows[] = {
       .doc = "Addresses as in `listeners` that serve the paths below `/admin` and nothing else. "
              "Not set: `listeners` serve them; empty: they are not served. For https: `ssl.` keys, "
              "or those with `admin.listeners.https.` before `ssl.`." },
+    { .name = "probe.listeners",
+      .type = CONFIG_LIST,
+      .importance = CONFIG_LOW,
+      .order = -1,
+      .doc = "Addresses as in `listeners`, http only, that serve `/health/startup`, `/health/live` "
+             "and `/health/ready` and nothing else: for who probes where `listeners` ask for a "
+             "client's certificate. `listeners` serve these paths as well." },
     TEXT("access.control.allow.origin", "",
          "Origins whose pages may call the REST API (CORS), separated by commas; `*` in one stands "
          "for anything. Empty: no CORS headers."),

@@ -14,7 +14,7 @@ import time
 import pytest
 from certificates import Authority
 
-from lab import find_program, wait_until
+from lab import find_program, request, wait_until
 from lab.proc import free_port
 
 PASSWORD = "opensesame"
@@ -114,10 +114,11 @@ def secured(lab, kafka, mosquitto, authority, tmp_path_factory):
     client = authority.issue("client", hosts="DNS:client")
     for number in range(2):
         store = authority.issue(f"worker-{number}")
-        port = free_port()
+        port, probes = free_port(), free_port()
+        made.probes = f"http://127.0.0.1:{probes}"
         launch(
             made,
-            lambda own, port=port, store=store: https_properties(
+            lambda own, port=port, store=store, probes=probes: https_properties(
                 own,
                 port,
                 store,
@@ -127,6 +128,7 @@ def secured(lab, kafka, mosquitto, authority, tmp_path_factory):
                     "rest.auth.type": "basic",
                     "rest.auth.password.file": str(users),
                     "admin.listeners": "",
+                    "probe.listeners": f"http://127.0.0.1:{probes}",
                     "access.control.allow.origin": "https://ui.example.com",
                     "access.control.allow.methods": "GET,POST,PUT,DELETE",
                     "response.http.headers.config": "set X-Frame-Options: DENY",
@@ -183,6 +185,21 @@ def test_a_probe_takes_the_listeners_own_certificate_for_good(secured, tmp_path)
     assert done.returncode == 1
     assert "certificate" in done.stderr
     assert probe(f"https://127.0.0.1:{side.port}/connectors").returncode == 1
+
+
+def test_who_probes_needs_neither_certificate_nor_password_and_gets_nothing_else(secured):
+    for path in ("startup", "live", "ready"):
+        assert request("GET", f"{secured.probes}/health/{path}").status == 200
+    for path in ("/", "/health", "/metrics", "/connectors", "/admin/loggers"):
+        assert request("GET", secured.probes + path, headers=basic("ann")).status == 404
+    assert request("POST", f"{secured.probes}/connectors", {}, headers=basic("ann")).status == 404
+    worker = secured.workers[0]
+    config = worker.folder / "probes.properties"
+    config.write_text(worker.config_file.read_text() + "probe.listeners=https://:1\n")
+    done = subprocess.run(
+        [find_program(), "--check", config], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 1 and "probe.listeners" in done.stderr, done.stderr
 
 
 def test_old_versions_and_plain_text_are_refused(secured, authority):

@@ -174,18 +174,17 @@ static void test_admin_routes_are_served_where_they_belong(void **state)
     struct served *served = *state;
     static const struct {
         enum admin_mode mode;
-        bool admin; /* the listener */
+        enum http_side side; /* of the listener */
         int loggers;
         int connectors;
     } cases[] = {
-        { ADMIN_EVERYWHERE, false, 200, 200 },
-        { ADMIN_NOWHERE, false, 404, 200 },
-        { ADMIN_SEPARATE, false, 404, 200 },
-        { ADMIN_SEPARATE, true, 200, 404 },
+        { ADMIN_EVERYWHERE, HTTP_REST, 200, 200 },   { ADMIN_NOWHERE, HTTP_REST, 404, 200 },
+        { ADMIN_SEPARATE, HTTP_REST, 404, 200 },     { ADMIN_SEPARATE, HTTP_ADMIN, 200, 404 },
+        { ADMIN_EVERYWHERE, HTTP_PROBES, 404, 404 }, { ADMIN_SEPARATE, HTTP_PROBES, 404, 404 },
     };
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         served->env.admin = cases[i].mode;
-        served->request.admin = cases[i].admin;
+        served->request.side = cases[i].side;
         assert_int_equal(served_call(served, "GET", "/admin/loggers", NULL), cases[i].loggers);
         assert_int_equal(served_call(served, "GET", "/connectors", NULL), cases[i].connectors);
     }
@@ -266,14 +265,17 @@ static void test_probes_are_served_on_every_listener_and_in_overload(void **stat
     struct served *served = *state;
     static const char *const probes[] = { "/health/startup", "/health/live", "/health/ready" };
     for (size_t i = 0; i < N_ELEMENTS(probes); i++) {
-        for (int admin = 0; admin < 2; admin++) {
+        for (int side = HTTP_REST; side <= HTTP_PROBES; side++) {
             served->env.admin = ADMIN_SEPARATE;
-            served->request.admin = admin == 1;
-            served->request.refused = admin ? 0 : 503;
+            served->request.side = (enum http_side)side;
+            served->request.refused = side == HTTP_ADMIN ? 0 : 503;
             assert_int_equal(served_call(served, "GET", probes[i], NULL), 200);
             served->request.refused = 0;
         }
     }
+    assert_int_equal(served_call(served, "GET", "/health", NULL), 404);
+    assert_int_equal(served_call(served, "GET", "/metrics", NULL), 404);
+    served->request.side = HTTP_ADMIN;
     assert_int_equal(served_call(served, "GET", "/health", NULL), 404); /* as in Connect */
 }
 

@@ -108,6 +108,15 @@ class Feeder:
 
 def test_cluster_shows_workers_slots_loads_and_moves(cluster):
     group = cluster(2)
+    # A worker tells the moves since it joined.
+    wait_until(
+        lambda: all(
+            len(view["workers"]) == 2 and all(entry["slots"] for entry in view["workers"])
+            for view in map(cluster_view, group.workers)
+        ),
+        30,
+        "both workers to see both",
+    )
     group.create("c", tasks_max=4)
     wait_connected(group, 4)
     wait_even(group, 4)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from brokers.raw_client import SUBACK, RawClient
 from lab import BROKERS, wait_until
 
 # pylint: disable=redefined-outer-name
@@ -121,6 +122,34 @@ def test_backlog_larger_than_any_window_comes_whole(cluster, broker, note):
     duplicates = bridge.wait_all()
     note(f"900 queued messages in {time.monotonic() - begun:.1f} s, {duplicates} duplicates")
     assert duplicates == 0
+
+
+@pytest.mark.parametrize("broker", ["artemis"], indirect=True)
+@pytest.mark.parametrize("topic_filter, comes_again", [("$share/g/t/#", True), ("t/#", False)])
+def test_artemis_sends_again_at_a_repeated_subscribe(broker, note, topic_filter, comes_again):
+    """Why a resumed session subscribes there only when nothing is under way.
+
+    In a share group only, and with other packet ids and no DUP: nobody can tell the copies.
+    """
+    payloads = texts("m", 20)
+    with RawClient(broker.port, "raw") as client:
+        client.subscribe(topic_filter, 1)
+        client.wait(SUBACK)
+        broker.publish("t/x", payloads)
+        first = client.messages(20)
+        client.subscribe(topic_filter, 2)
+        again = client.wait(SUBACK)
+        for packet_id, _ in first:
+            client.ack(packet_id)
+        broker.publish("t/x", ["last"])
+        while not again or again[-1][1] != "last":
+            again += client.messages(1)
+    copies = again[:-1]
+    note(f"{topic_filter}: {len(copies)} copies of 20 messages; {'; '.join(client.trace[-3:])}")
+    assert [payload for _, payload in first] == payloads
+    assert [payload for _, payload in copies] == (payloads if comes_again else [])
+    assert not set(copies) & set(first)
+    assert not [line for line in client.trace if "dup=1" in line]
 
 
 @pytest.mark.parametrize("broker", kinds("artemis"), indirect=True)

@@ -247,6 +247,8 @@ static void accepted(struct mqtt_session *session)
              session->connack.session_present, session->connack.keepalive_s,
              session->exclusive ? "exclusive" : "shared");
     session->handlers.on_connected(session->handlers.arg, session->connack.session_present);
+    /* Where nothing has to be subscribed to, it is ready now. */
+    (void)session_review(session, LINK_OPEN);
 }
 
 /* Looks at the outcome of a step of the greeting. */

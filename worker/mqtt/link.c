@@ -50,27 +50,7 @@ static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flag
     if (link->handlers.on_published && !log_enabled(LOG_DEBUG)) {
         mosquitto_log_callback_set(mosq, NULL);
     }
-    uint8_t shared = 1;
-    uint8_t wildcard = 1;
-    uint16_t keepalive = (uint16_t)link->options->keepalive_s;
-    uint32_t asked_s = link->options->clean ? 0 : link->options->expiry_s;
-    uint32_t expiry_s = asked_s;
-    (void)mosquitto_property_read_byte(properties, MQTT_PROP_SHARED_SUB_AVAILABLE, &shared, false);
-    (void)mosquitto_property_read_byte(properties, MQTT_PROP_WILDCARD_SUB_AVAILABLE, &wildcard,
-                                       false);
-    (void)mosquitto_property_read_int16(properties, MQTT_PROP_SERVER_KEEP_ALIVE, &keepalive, false);
-    (void)mosquitto_property_read_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, &expiry_s,
-                                        false);
-    struct link_connack connack = {
-        .code = code,
-        .session_present = (flags & 1) != 0,
-        .shared_available = shared != 0,
-        .wildcard_available = wildcard != 0,
-        .expiry_lowered = expiry_s < asked_s,
-        .expiry_s = expiry_s,
-        .keepalive_s = keepalive,
-        .limits = link_limits(properties),
-    };
+    struct link_connack connack = link_connack_read(link->options, code, flags, properties);
     struct seam *seam = seam_leave();
     link->handlers.on_connack(link->handlers.arg, &connack);
     seam_enter(seam);

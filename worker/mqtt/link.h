@@ -20,7 +20,9 @@ struct link_connack {
     bool session_present;
     bool shared_available;
     bool wildcard_available;
-    bool expiry_lowered; /* the session lives shorter than was asked for: expiry_s */
+    bool subscribe_gives_back; /* a repeated SUBSCRIBE to a shared filter makes the broker send
+                                  again what is unacknowledged: Artemis */
+    bool expiry_lowered;       /* the session lives shorter than was asked for: expiry_s */
     uint32_t expiry_s;
     int keepalive_s; /* the one that holds */
     struct mqtt_limits limits;

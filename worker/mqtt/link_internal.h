@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of a link share: link.c (life of a connection), link_publish.c. */
+/* What the files of a link share: link.c (life of a connection), link_connack.c,
+ * link_publish.c. */
 #pragma once
 
 #include <mosquitto.h>
@@ -24,5 +25,6 @@ struct link {
     char lib_error[192]; /* the library's last error line */
 };
 
-/* link_limits reads what the properties of a CONNACK allow. */
-struct mqtt_limits link_limits(const mosquitto_property *properties);
+/* link_connack_read makes of a CONNACK what the session has to know. */
+struct link_connack link_connack_read(const struct mqtt_options *options, int code, int flags,
+                                      const mosquitto_property *properties);

@@ -5,27 +5,6 @@
 
 #include "worker/mqtt/link_internal.h"
 
-/* What is not named has no limit (MQTT 5, 3.2.2.3). */
-struct mqtt_limits link_limits(const mosquitto_property *properties)
-{
-    uint16_t receive_maximum = UINT16_MAX;
-    uint8_t max_qos = 2;
-    uint8_t retain = 1;
-    uint32_t max_packet = 0;
-    (void)mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum,
-                                        false);
-    (void)mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &max_qos, false);
-    (void)mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
-    (void)mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, &max_packet,
-                                        false);
-    return (struct mqtt_limits){
-        .receive_maximum = receive_maximum > 0 ? receive_maximum : 1,
-        .max_qos = max_qos,
-        .retain_available = retain != 0,
-        .max_packet = max_packet,
-    };
-}
-
 static int add_text(mosquitto_property **list, int id, const char *text)
 {
     return text ? mosquitto_property_add_string(list, id, text) : MOSQ_ERR_SUCCESS;

@@ -97,6 +97,7 @@ struct mqtt_session {
     bool no_share;      /* the broker said so in a SUBACK */
     bool share_refused; /* it ended a connection for it */
     bool revised;       /* the lists of the options have changed */
+    bool unproven;      /* `wanted` is held by what was recorded: no SUBSCRIBE was sent yet */
     struct config_list wanted;
     struct config_list asked; /* in the SUBSCRIBEs under way, or to be in them after the drain */
     struct config_list surplus;

@@ -102,12 +102,29 @@ void subscribe_queue(struct mqtt_session *session)
     }
 }
 
+/* Whether a SUBSCRIBE now would only make the broker send again what it has just begun to send:
+ * Artemis takes it for a new member of the share group, and gives what the session has not
+ * acknowledged yet to whoever is there, unmarked and with other packet ids. It keeps subscriptions
+ * as long as the session, so the repetition can wait until nothing is under way. */
+static bool stands_already(const struct mqtt_session *session)
+{
+    const struct config_list *recorded = session->options->recorded;
+    bool stands = session->connack.session_present && session->connack.subscribe_gives_back &&
+                  !session->exclusive && recorded;
+    for (size_t i = 0; stands && i < session->wanted.n_items; i++) {
+        const char *filter = session->wanted.items[i];
+        stands = filter_list_has(recorded, filter) && !filter_list_has(&session->unsure, filter);
+    }
+    return stands;
+}
+
 void subscribe_begin(struct mqtt_session *session)
 {
     const struct config_list *list = subscribe_mode_list(session);
     (void)filter_list_set(&session->wanted, list);
-    (void)filter_list_set(&session->asked, list);
     surplus_begin(session);
+    session->unproven = stands_already(session);
+    (void)filter_list_set(&session->asked, session->unproven ? NULL : list);
     subscribe_queue(session);
 }
 
@@ -189,10 +206,21 @@ bool subscribe_complete(const struct mqtt_session *session)
     return session->n_granted == session->n_requests;
 }
 
+/* Asks for all that is wanted once more, and waits for the answer. */
+static void prove(struct mqtt_session *session, uint64_t now_ms)
+{
+    session->unproven = false;
+    (void)filter_list_set(&session->asked, &session->wanted);
+    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    session_set_state(session, SESSION_SUBSCRIBING, "nothing is under way");
+    subscribe_queue(session);
+}
+
 /* HiveMQ CE (2025.5) may stop to serve a share group right after its first message, with nothing
  * unacknowledged and the rest in its queue, until a member subscribes or connects anew. A repeated
  * SUBSCRIBE changes nothing elsewhere (MQTT 5, 3.8.4): nothing is in flight then that could come
- * twice, and shared subscriptions bring no retained messages. */
+ * twice, and shared subscriptions bring no retained messages. Artemis gets one only where none was
+ * sent on this connection. */
 void subscribe_nudge(struct mqtt_session *session, uint64_t now_ms)
 {
     if (session->heard) {
@@ -206,8 +234,15 @@ void subscribe_nudge(struct mqtt_session *session, uint64_t now_ms)
         now_ms < session->silent_ms + session->nudge_wait_ms) {
         return;
     }
+    if (session->unproven) {
+        prove(session, now_ms);
+        return;
+    }
     session->silent_ms = now_ms;
     session->nudge_wait_ms *= session->nudge_wait_ms < NUDGE_MAX_MS ? 2 : 1;
+    if (session->connack.subscribe_gives_back) {
+        return;
+    }
     for (size_t first = 0, n = 1; first < session->wanted.n_items && n > 0; first += n) {
         n = subscribe_fitting(session, &session->wanted, first);
         (void)link_subscribe(session->link, session->wanted.items + first, (int)n);

@@ -143,8 +143,8 @@ struct core {
     struct holders holders;
     struct lead *leads; /* sorted by name: one for each connector of leads_of */
     size_t n_leads;
-    struct retire *retires; /* sorted as in the snapshot */
-    size_t n_retires;
+    struct retire *retires;                /* sorted as in the snapshot */
+    size_t n_retires, n_retiring;          /* n_retiring: tries under way, of earlier terms too */
     struct snapshot *leads_of;             /* snapshot that leads and retires match */
     const struct worker_notes *notes_sent; /* of gone workers: removed; only compared */
     uint64_t notes_sent_ms;

@@ -3,13 +3,17 @@
  * The leader's duty to end what deleted connectors left outside. A retirement runs when nobody runs
  * a task of that connector any more, again and again with growing pauses until it is done or its
  * time is over. A new connector of the same name waits a while for it; then its tasks use the same
- * session names, so the retirement must not be run any more and is dropped.
+ * session names, so the retirement must not be run any more and is dropped. Each has a thread while
+ * it runs, so only some run at once and the others wait for their turn, whose turn came first goes
+ * first: a broker that does not answer costs its own connectors time, not the others.
  */
 #include "coordinator/core_private.h"
 #include "worker/base/mem.h"
 
 void core_on_retired(struct core *core, uint64_t incarnation, enum err err)
 {
+    ASSERT(!incarnation || core->n_retiring > 0);
+    core->n_retiring -= incarnation ? 1 : 0;
     for (size_t i = 0; i < core->n_retires && incarnation; i++) {
         struct retire *retire = &core->retires[i];
         if (retire->incarnation != incarnation) {
@@ -88,43 +92,50 @@ static bool is_over(const struct core *core, const struct retire *retire, uint64
            (retire->recreated_ms > 0 && now_ms >= retire->recreated_ms + CORE_RECREATED_MS);
 }
 
-static bool may_run(const struct core *core, struct retire *retire, uint64_t now_ms,
-                    uint64_t *wake_ms)
+/* When it may be tried next; a worker that was just starting a task when the connector went has not
+ * said so yet. */
+static uint64_t due_ms(const struct core *core, struct retire *retire, uint64_t now_ms)
 {
-    if (retire->incarnation || is_over(core, retire, now_ms)) {
-        return false;
-    }
     if (retire->retry_ms == CORE_NEVER_MS) {
         uint64_t next = retire->backoff_ms ? retire->backoff_ms * 2 : CORE_RETIRE_MIN_MS;
         retire->backoff_ms = next < CORE_RETIRE_MAX_MS ? next : CORE_RETIRE_MAX_MS;
         retire->retry_ms = now_ms + retire->backoff_ms;
     }
-    /* A worker that was just starting a task when the connector went has not said so yet. */
     uint64_t quiet_ms = retire->first_ms + core->options.handover_ms;
-    uint64_t at_ms = retire->retry_ms > quiet_ms ? retire->retry_ms : quiet_ms;
-    if (now_ms < at_ms) {
-        core_wake(wake_ms, at_ms);
-        return false;
+    return retire->retry_ms > quiet_ms ? retire->retry_ms : quiet_ms;
+}
+
+/* The one that has been waiting longest for its turn; NULL: none can run now. */
+static struct retire *next_to_run(struct core *core, uint64_t now_ms, uint64_t *wake_ms)
+{
+    struct retire *next = NULL;
+    uint64_t next_ms = now_ms;
+    for (size_t i = 0; i < core->n_retires; i++) {
+        struct retire *retire = &core->retires[i];
+        if (retire->incarnation || is_over(core, retire, now_ms)) {
+            continue;
+        }
+        uint64_t at_ms = due_ms(core, retire, now_ms);
+        if (at_ms > now_ms) {
+            core_wake(wake_ms, at_ms);
+        } else if ((!next || at_ms < next_ms) && !is_running(core, retire->name)) {
+            next = retire;
+            next_ms = at_ms;
+        }
     }
-    return !is_running(core, retire->name);
+    return next;
 }
 
 void core_retire(struct core *core, uint64_t now_ms, struct decisions *out)
 {
-    size_t n_running = 0;
-    for (size_t i = 0; i < core->n_retires; i++) {
-        n_running += core->retires[i].incarnation ? 1 : 0;
-    }
-    for (size_t i = 0; i < core->n_retires && n_running < CORE_RETIRE_AT_ONCE; i++) {
-        struct retire *retire = &core->retires[i];
-        if (!may_run(core, retire, now_ms, &out->wake_ms)) {
-            continue;
-        }
+    struct retire *retire = NULL;
+    while (core->n_retiring < CORE_RETIRE_AT_ONCE &&
+           (retire = next_to_run(core, now_ms, &out->wake_ms)) != NULL) {
         retire->incarnation = ++core->last_incarnation;
         struct action *action = core_add_action(out, ACTION_RETIRE, retire->incarnation);
         action->connector = xstrdup(retire->name);
         action->retire_id = xstrdup(retire->id);
-        n_running++;
+        core->n_retiring++;
     }
 }
 

@@ -2,6 +2,7 @@
 /* One connector name in the fold, and the state that is published of it. See config_entry.h. */
 #include "coordinator/config_entry.h"
 
+#include "coordinator/config_claims.h"
 #include "coordinator/config_topics.h"
 #include "worker/base/mem.h"
 
@@ -86,6 +87,7 @@ void entry_free(struct entry *entry)
     for (size_t i = 0; i < entry->n_numbered; i++) {
         shared_kvs_unref(entry->numbered[i].pending);
         status_unref(entry->numbered[i].status);
+        claims_unref(entry->numbered[i].claims);
     }
     free(entry->numbered);
     shared_kvs_unref(entry->config);
@@ -142,6 +144,24 @@ struct numbered *entry_number(struct entry *entry, int n)
     entry->n_numbered++;
     *place = (struct numbered){ .n = n, .restart_offset = -1 };
     return place;
+}
+
+void number_status(struct numbered *place, struct status *status, const char *token)
+{
+    struct claims *old = place->claims;
+    place->claims = status ? claims_after(old, status, token) : NULL;
+    claims_unref(old);
+    bool hidden = token && place->status && !place->status->of_claim;
+    place->covered = hidden;
+    if (hidden) {
+        status_unref(status);
+        return;
+    }
+    if (status) {
+        status->of_claim = token != NULL;
+    }
+    status_unref(place->status);
+    place->status = status;
 }
 
 void entry_tidy(struct entry *entry)
@@ -230,6 +250,8 @@ static void publish_tasks(const struct entry *entry, struct connector_state *con
             .slot = i < entry->n_seats ? entry->seats[i].slot : -1,
             .why = i < entry->n_seats ? entry->seats[i].why : MOVE_PLACED,
             .status = place ? status_ref(place->status) : NULL,
+            .claims = place ? claims_ref(place->claims) : NULL,
+            .covered = place && place->covered,
             .restart_offset = later(place ? place->restart_offset : -1, entry->restart_all_offset),
         };
     }
@@ -242,7 +264,8 @@ static void publish_extras(const struct entry *entry, struct connector_state *co
         struct numbered *place = &entry->numbered[i];
         if (place->status && (size_t)place->n >= entry->n_tasks) {
             connector->extra_statuses[connector->n_extra_statuses++] =
-                (struct extra_status){ place->n, status_ref(place->status) };
+                (struct extra_status){ place->n, status_ref(place->status),
+                                       claims_ref(place->claims) };
         }
     }
 }

@@ -27,6 +27,8 @@ struct numbered {
     int n;
     struct shared_kvs *pending; /* of a task- record that no commit has followed yet */
     struct status *status;
+    struct claims *claims;
+    bool covered;           /* a claim stands over the status */
     int64_t restart_offset; /* of a restart-task- record; -1: none */
 };
 
@@ -73,6 +75,9 @@ bool entry_is_empty(const struct entry *entry);
  * entry_number_find returns NULL when it is missing. */
 struct numbered *entry_number(struct entry *entry, int n);
 struct numbered *entry_number_find(const struct entry *entry, int n);
+/* number_status takes in a status record of a task, status NULL: a tombstone (taken). token: see
+ * claims_after. */
+void number_status(struct numbered *place, struct status *status, const char *token);
 /* entry_tidy drops places of tasks of which nothing is known any more. */
 void entry_tidy(struct entry *entry);
 /* entry_drop_pending forgets task records that no commit has followed. */

@@ -363,8 +363,7 @@ static bool fold_status_task(const struct folding *in)
     }
     struct numbered *place = status ? entry_number(entry, n) : entry_number_find(entry, n);
     if (place) {
-        status_unref(place->status);
-        place->status = status;
+        number_status(place, status, in->value ? json_string(in->value, "claim") : NULL);
         if (!status) {
             entry_tidy(entry);
         }

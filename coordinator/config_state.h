@@ -52,6 +52,7 @@ struct status {
     int64_t generation;
     int64_t division; /* of a task: see struct connector_state; -1: not said */
     int64_t offset;   /* of the record in its partition: newer is greater, within one key */
+    bool of_claim;    /* made of a claim, since there was no status */
 };
 
 /* The newest request to restart (restart-connector-<c>, restart-task-<c>-<n>). */
@@ -69,12 +70,13 @@ struct worker_notes;
 
 /* One task of a connector, index = task number. */
 struct task_state {
-    struct kvs config;     /* valid for committed tasks; a view into shared, never to be changed */
-    int slot;              /* -1: not placed */
-    enum move_reason why;  /* it was put there */
-    struct status *status; /* NULL: no record */
-    /* Newest request that wants it restarted whatever its state, -1: none. */
-    int64_t restart_offset;
+    struct kvs config;      /* valid for committed tasks; a view into shared, never to be changed */
+    int slot;               /* -1: not placed */
+    enum move_reason why;   /* it was put there */
+    struct status *status;  /* NULL: no record */
+    struct claims *claims;  /* of who has or wants it (config_claims.h); NULL: none */
+    bool covered;           /* a claim stands over the status */
+    int64_t restart_offset; /* newest request that wants it restarted anyhow; -1: none */
     struct shared_kvs *shared;
 };
 
@@ -82,6 +84,7 @@ struct task_state {
 struct extra_status {
     int task;
     struct status *status;
+    struct claims *claims;
 };
 
 /* Everything known of one connector. Immutable once it is in a snapshot. */
@@ -166,8 +169,6 @@ void snapshot_unref(struct snapshot *snapshot);
 const struct connector_state *snapshot_find(const struct snapshot *snapshot, const char *name);
 const struct connector_state *snapshot_find_any(const struct snapshot *snapshot, const char *name);
 
-struct config_state;
-
 struct config_state *config_state_new(void);
 void config_state_free(struct config_state *state);
 
@@ -193,8 +194,7 @@ void config_state_fold(struct config_state *state, const struct log_record *reco
 /* config_state_caught_up says that the history was read: from now on restart requests count. */
 void config_state_caught_up(struct config_state *state);
 /* config_state_snapshot returns a new reference to the present state; connectors that did not
- * change since the last snapshot are shared with it, and an unchanged state gives the same object.
- */
+ * change are shared with the last snapshot, and an unchanged state gives the same object. */
 struct snapshot *config_state_snapshot(struct config_state *state);
 /* config_state_ignored counts the records that were malformed or unknown. */
 uint64_t config_state_ignored(const struct config_state *state);

@@ -9,6 +9,7 @@
 #include "coordinator/core.h"
 #include "coordinator/core_auto.h"
 #include "coordinator/core_barrier.h"
+#include "coordinator/core_claim.h"
 #include "worker/base/map.h"
 
 /* A status that was written and has not come back by then is written again. */
@@ -74,8 +75,9 @@ struct own_task {
     int64_t barrier_of;                /* the division that is waited for */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */
     int64_t restart_seen, restart_failed_seen; /* newest requests that were acted on */
-    uint64_t wait_until_ms;                    /* for the old owner; 0: not waiting */
-    char *wait_for;                            /* the old owner; NULL: not waiting */
+    uint64_t wait_until_ms;                    /* with its start, at most; 0: not waiting */
+    char *claim;                               /* token of this time; NULL: none, or given up */
+    uint64_t claim_ms, covered_ms; /* a claim, a covered status was written again then; 0 */
     char *trace;
     struct sent sent;
 };
@@ -112,8 +114,7 @@ struct retire {
     uint64_t first_ms;     /* when this leader saw it first */
     uint64_t recreated_ms; /* when it first saw a new connector of that name; 0: not yet */
     uint64_t incarnation;  /* of a try under way; 0: none */
-    uint64_t retry_ms;
-    uint64_t backoff_ms;
+    uint64_t retry_ms, backoff_ms;
     bool done;
 };
 
@@ -135,7 +136,7 @@ struct core {
     bool members_stale;
     int64_t generation;
     bool draining, leading;
-    uint64_t last_incarnation;
+    uint64_t last_incarnation, last_claim;
     struct own_task **own;
     size_t n_own, own_size;
     struct map own_index; /* look-ups only: its order differs from run to run */
@@ -154,8 +155,7 @@ struct core {
 
 /* core_wake lowers *wake_ms to at_ms. */
 void core_wake(uint64_t *wake_ms, uint64_t at_ms);
-/* core_is_me compares with this worker's id; core_maybe_alive: it is, or may be, a living member.
- */
+/* core_is_me compares with this worker's id; core_maybe_alive: it is, or may be, a living one. */
 bool core_is_me(const struct core *core, const char *worker_id);
 bool core_maybe_alive(const struct core *core, const char *worker_id);
 /* core_active tells whether a status says that a worker may have a thread for it. */

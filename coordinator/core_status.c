@@ -140,13 +140,47 @@ static bool lets_go(const struct core *core, const struct own_task *own, const s
            core_is_me(core, seen->worker_id) && seen->division < own->now->division;
 }
 
-/* Writes what one entry has to say; returns false when it has nothing to say any more. */
+/* True when a claim of another worker, that came to nothing perhaps, stands over what this one has
+ * shown: who reads the compacted topic finds the claim only. Once, until it is seen. */
+static bool is_covered(struct own_task *own, const struct connector_state *connector,
+                       uint64_t now_ms, uint64_t *wake_ms)
+{
+    bool shows = own->state == OWN_RUNNING || own->state == OWN_PAUSED || own->state == OWN_FAILED;
+    bool covered = shows && connector && (size_t)own->task < connector->n_tasks &&
+                   connector->tasks[own->task].covered;
+    if (!covered) {
+        own->covered_ms = 0;
+        return false;
+    }
+    if (own->covered_ms > 0 && now_ms < own->covered_ms + CORE_RESEND_MS) {
+        core_wake(wake_ms, own->covered_ms + CORE_RESEND_MS);
+        return false;
+    }
+    own->covered_ms = now_ms;
+    return true;
+}
+
+static struct status_fields own_fields(const struct core *core, const struct own_task *own,
+                                       enum run_state state)
+{
+    struct status_fields want = fields_of(core, state);
+    if (state == STATE_RUNNING || state == STATE_PAUSED || state == STATE_RESTARTING) {
+        want.division = core_held(own);
+    }
+    want.trace = state == STATE_FAILED ? own->trace : NULL;
+    want.version = own->from ? core_version(core, own->from) : NULL;
+    return want;
+}
+
+/* Writes what one entry has to say; returns false when it has nothing to say any more. ret_said: a
+ * record was written that ends its claim. */
 static bool own_status(struct core *core, struct own_task *own, uint64_t now_ms,
-                       struct decisions *out)
+                       struct decisions *out, bool *ret_said)
 {
     const struct connector_state *connector = NULL;
     const struct status *seen = seen_status(core, own, &connector);
     enum run_state state = STATE_UNASSIGNED;
+    *ret_said = false;
     if (own->state == OWN_GONE) {
         bool waits = own->sent.any && own->sent.state == STATE_UNASSIGNED &&
                      !overtaken(core, &own->sent, seen) && !(seen && !core_active(seen)) &&
@@ -159,14 +193,11 @@ static bool own_status(struct core *core, struct own_task *own, uint64_t now_ms,
     } else if (!own_says(own, &state)) {
         return own->now || own_has_thread(own);
     }
-    struct status_fields want = fields_of(core, state);
-    if (state == STATE_RUNNING || state == STATE_PAUSED || state == STATE_RESTARTING) {
-        want.division = core_held(own);
-    }
-    want.trace = state == STATE_FAILED ? own->trace : NULL;
-    want.version = own->from ? core_version(core, own->from) : NULL;
-    if (sent_due(core, &own->sent, seen, &want, now_ms, &out->wake_ms)) {
+    struct status_fields want = own_fields(core, own, state);
+    bool covered = is_covered(own, connector, now_ms, &out->wake_ms);
+    if (sent_due(core, &own->sent, seen, &want, now_ms, &out->wake_ms) || covered) {
         record_status(&out->statuses, own->connector, own->task, &want);
+        *ret_said = state == STATE_UNASSIGNED || state == STATE_FAILED;
     }
     /* A failed task that is somebody else's business now: its record stays until he writes. */
     return own->state != OWN_FAILED || own->now;
@@ -176,7 +207,11 @@ void core_own_statuses(struct core *core, uint64_t now_ms, struct decisions *out
 {
     size_t i = 0;
     while (i < core->n_own) {
-        if (own_status(core, core->own[i], now_ms, out)) {
+        struct own_task *own = core->own[i];
+        bool said = false;
+        bool speaks = own_status(core, own, now_ms, out, &said);
+        bool claims = core_claim_status(core, own, said, now_ms, out);
+        if (speaks || claims) {
             i++;
         } else {
             core_own_free(core, i);
@@ -269,6 +304,9 @@ static void clean_extras(struct core *core, struct lead *lead,
     for (size_t i = 0; i < connector->n_extra_statuses; i++) {
         const struct extra_status *extra = &connector->extra_statuses[i];
         if (core_active(extra->status) && core_maybe_alive(core, extra->status->worker_id)) {
+            continue;
+        }
+        if (core_claimed(core, extra->claims)) {
             continue;
         }
         struct sent *sent = task_sent(lead, extra->task);

@@ -4,6 +4,7 @@
  * wanted here when its slot is claimed here, its set is committed, its connector has a config and
  * is not STOPPED. A start waits for the old owner to say that it has stopped, if that one lives.
  */
+#include "coordinator/config_claims.h"
 #include "coordinator/core_private.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
@@ -84,7 +85,7 @@ void core_own_free(struct core *core, size_t index)
     connector_state_unref(own->from);
     connector_state_unref(own->offered);
     free(own->trace);
-    free(own->wait_for);
+    free(own->claim);
     free(own->connector);
     free(own->key);
     free(own);
@@ -199,9 +200,10 @@ static void mark_wanted(struct core *core)
 }
 
 static void note_stale(struct core *core, const char *connector, int task,
-                       const struct status *status)
+                       const struct status *status, const struct claims *claims)
 {
-    if (core_active(status) && core_is_me(core, status->worker_id)) {
+    bool claimed = claims_find(claims, core->options.worker_id) < claims_count(claims);
+    if (claimed || (core_active(status) && core_is_me(core, status->worker_id))) {
         (void)core_own(core, connector, task, true);
     }
 }
@@ -213,11 +215,12 @@ static void find_stale(struct core *core)
     for (size_t i = 0; i < core->snapshot->n_connectors; i++) {
         const struct connector_state *connector = core->snapshot->connectors[i];
         for (size_t n = 0; n < connector->n_tasks; n++) {
-            note_stale(core, connector->name, (int)n, connector->tasks[n].status);
+            note_stale(core, connector->name, (int)n, connector->tasks[n].status,
+                       connector->tasks[n].claims);
         }
         for (size_t n = 0; n < connector->n_extra_statuses; n++) {
             const struct extra_status *extra = &connector->extra_statuses[n];
-            note_stale(core, connector->name, extra->task, extra->status);
+            note_stale(core, connector->name, extra->task, extra->status, extra->claims);
         }
     }
 }
@@ -259,30 +262,6 @@ static bool restart_asked(struct own_task *own)
     return asked;
 }
 
-/* True while a living worker may still have a thread for the task. */
-static bool must_wait(const struct core *core, struct own_task *own, uint64_t now_ms)
-{
-    const struct status *status = own->now->tasks[own->task].status;
-    if (core_active(status) && !core_is_me(core, status->worker_id) &&
-        core_maybe_alive(core, status->worker_id)) {
-        if (!own->wait_for) {
-            own->wait_until_ms = now_ms + core->options.handover_ms;
-        }
-        free(own->wait_for);
-        own->wait_for = xstrdup(status->worker_id);
-        return now_ms < own->wait_until_ms;
-    }
-    /* Only his word ends it: a record that a third one wrote late says nothing about him. */
-    return own->wait_for && now_ms < own->wait_until_ms && status &&
-           core_maybe_alive(core, own->wait_for) && strcmp(status->worker_id, own->wait_for) != 0;
-}
-
-static void end_wait(struct own_task *own)
-{
-    free(TAKE(own->wait_for));
-    own->wait_until_ms = 0;
-}
-
 static void work_from(struct own_task *own)
 {
     connector_state_unref(own->from);
@@ -314,13 +293,13 @@ static void refuse(struct own_task *own, char *trace)
 
 static void start(struct core *core, struct own_task *own, uint64_t now_ms, struct decisions *out)
 {
-    if (must_wait(core, own, now_ms)) {
+    if (core_claim_blocks(core, own, now_ms)) {
         core_wake(&out->wake_ms, own->wait_until_ms);
         return;
     }
     char *trace = too_many(own->now);
     if (trace) {
-        end_wait(own);
+        own->wait_until_ms = 0;
         refuse(own, trace);
         return;
     }
@@ -329,7 +308,7 @@ static void start(struct core *core, struct own_task *own, uint64_t now_ms, stru
     }
     own_set_state(own, OWN_STARTING);
     own->incarnation = ++core->last_incarnation;
-    end_wait(own);
+    own->wait_until_ms = 0;
     own->paused = own->now->target == TARGET_PAUSED;
     /* Even when the record of an earlier incarnation says the same, this one is to be seen. */
     if (!own->restarting) {
@@ -458,7 +437,7 @@ void core_tasks(struct core *core, uint64_t now_ms, struct decisions *out)
         }
         if (!own->now) {
             own->restarting = false;
-            end_wait(own);
+            own->wait_until_ms = 0;
             core->n_unwanted += own_has_thread(own);
         } else {
             note_division(own);

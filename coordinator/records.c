@@ -221,6 +221,9 @@ void record_status(struct out_records *out, const char *name, int task,
     if (task >= 0 && status->division >= 0) {
         add_integer(object, "division", status->division);
     }
+    if (task >= 0 && status->claim) {
+        add_text(object, "claim", status->claim);
+    }
     put(out, LOG_TOPIC_STATUS, status_key(name, task), print_object(object));
 }
 

@@ -64,6 +64,8 @@ struct status_fields {
     const char *version;
     int64_t generation;
     int64_t division; /* of a task that may have a thread; -1: leave it out */
+    /* Of a task, with UNASSIGNED: the token of a claim; "": it is given up; NULL: it is none. */
+    const char *claim;
 };
 void record_status(struct out_records *out, const char *name, int task,
                    const struct status_fields *status);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life of snapshots and of what they share. See config_state.h. Thread: any. */
+#include "coordinator/config_claims.h"
 #include "coordinator/config_state_impl.h"
 
 struct connector_state *connector_state_ref(const struct connector_state *connector)
@@ -20,10 +21,12 @@ void connector_state_unref(struct connector_state *connector)
     for (size_t i = 0; i < connector->n_tasks; i++) {
         shared_kvs_unref(connector->tasks[i].shared);
         status_unref(connector->tasks[i].status);
+        claims_unref(connector->tasks[i].claims);
     }
     free(connector->tasks);
     for (size_t i = 0; i < connector->n_extra_statuses; i++) {
         status_unref(connector->extra_statuses[i].status);
+        claims_unref(connector->extra_statuses[i].claims);
     }
     free(connector->extra_statuses);
     shared_kvs_unref(connector->shared);

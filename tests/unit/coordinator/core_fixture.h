@@ -28,8 +28,10 @@ int cf_teardown(void **state);
 /* cf_take_snapshot shows the core what was folded. cf_fold adds a record and does so. */
 void cf_take_snapshot(struct core_fixture *f);
 int64_t cf_fold(struct core_fixture *f, enum log_topic topic, const char *key, const char *value);
-/* cf_reconcile decides, and lets the statuses reach the topic. */
+/* cf_reconcile decides, and lets the statuses reach the topic; decides again when there were claims
+ * among them. cf_reconcile_once does so once and returns whether there were claims. */
 void cf_reconcile(struct core_fixture *f);
+bool cf_reconcile_once(struct core_fixture *f);
 /* cf_lead lets the leader write until it has nothing more to write; returns how many records. */
 size_t cf_lead(struct core_fixture *f);
 /* cf_claim gives the core the slots first to last. */

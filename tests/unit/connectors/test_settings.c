@@ -223,7 +223,7 @@ static void test_safe_settings_are_the_defaults(void **state)
     read_task(f, 0, &settings);
     assert_int_equal(settings.options.qos, 1);
     assert_false(settings.options.clean);
-    assert_int_equal(settings.max_retry_ms, 0);
+    assert_int_equal(settings.connection.max_retry_ms, 0);
     assert_false(settings.options.tls.insecure);
     assert_false(settings.errors.tolerate);
     assert_true(settings.options.expiry_s >= 3600);

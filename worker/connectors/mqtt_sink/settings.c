@@ -4,7 +4,7 @@
 
 #include "worker/base/config_result.h"
 #include "worker/base/mem.h"
-#include "worker/connectors/mqtt_source/settings.h"
+#include "worker/connectors/mqtt_rows.h"
 #include "worker/worker_config.h"
 
 /* A commit is one small request; the longer the interval, the more duplicates after a crash. */
@@ -23,31 +23,6 @@ enum err mqtt_sink_check_topic(const char *value, struct error *reterr)
 }
 
 /* ---- checks across keys ---- */
-
-static bool is_set(const struct kvs *config, const char *key)
-{
-    CLEANUP(free_charp) char *text = config_text(&mqtt_sink_table, config, key);
-    return text && text[0] != '\0';
-}
-
-static void require_with(const struct kvs *config, struct config_result *result, const char *key,
-                         const char *other)
-{
-    if (is_set(config, other) && !is_set(config, key)) {
-        config_value_error(config_result_add(result, key, NULL, NULL),
-                           "Invalid value  for configuration %s: must be set together with %s", key,
-                           other);
-    }
-}
-
-static void recommend(struct config_result *result, const char *key, const char *bad,
-                      const char *good)
-{
-    struct config_value *entry = config_result_find(result, key);
-    if (entry && entry->value && entry->n_errors == 0 && strcmp(entry->value, bad) == 0) {
-        config_value_recommend(entry, good);
-    }
-}
 
 static size_t length_of(const struct kvs *config, const char *key)
 {
@@ -86,25 +61,11 @@ static void check_size(const struct kvs *config, struct config_result *result)
 
 void mqtt_sink_validate(const struct kvs *config, struct config_result *result)
 {
-    require_with(config, result, "mqtt.ssl.client.key.path", "mqtt.ssl.client.cert.path");
-    require_with(config, result, "mqtt.ssl.client.cert.path", "mqtt.ssl.client.key.path");
-    require_with(config, result, "mqtt.username", "mqtt.password");
+    mqtt_rows_validate(&mqtt_sink_table, config, result);
     check_size(config, result);
-    recommend(result, "mqtt.qos", "0", "1");
-    recommend(result, "mqtt.ssl.insecure", "true", "false");
 }
 
 /* ---- tasks ---- */
-
-static char *client_id_prefix(const struct connector_facts *facts, const struct kvs *config)
-{
-    char *prefix = config_text(&mqtt_sink_table, config, "mqtt.client.id.prefix");
-    if (prefix && prefix[0]) {
-        return prefix;
-    }
-    free(prefix);
-    return xasprintf("sluice-%s-", facts->group_id);
-}
 
 static void copy_if_set(struct kvs *to, const struct kvs *config, const char *key)
 {
@@ -129,7 +90,7 @@ enum err mqtt_sink_task_configs(const struct connector_facts *facts, const struc
     if (err != ERR_OK) {
         return err;
     }
-    CLEANUP(free_charp) char *prefix = client_id_prefix(facts, config);
+    CLEANUP(free_charp) char *prefix = mqtt_rows_prefix(&mqtt_sink_table, facts, config);
     struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));
     for (int64_t task = 0; task < n; task++) {
         kvs_init(&configs[task]);
@@ -273,23 +234,11 @@ void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *f
 
 void sink_settings_warn(const struct kvs *config, const struct log_ctx *log)
 {
-    static const char *const prefixes[] = { "confluent.", "mqtt.ssl.trust.store.password",
-                                            "mqtt.ssl.key.store.password" };
-    for (size_t i = 0; i < config->n_items; i++) {
-        for (size_t k = 0; k < N_ELEMENTS(prefixes); k++) {
-            if (strncmp(config->items[i].key, prefixes[k], strlen(prefixes[k])) == 0) {
-                log_warn(log, "CONFIG-IGNORED", "key=\"%s\" reason=\"it has no effect here\"",
-                         config->items[i].key);
-            }
-        }
-    }
+    static const char *const ignored[] = { NULL };
+    mqtt_rows_warn(&mqtt_sink_table, config, ignored, log);
     if (config_int(&mqtt_sink_table, config, "mqtt.qos") == 0) {
         log_warn(log, "CONFIG-UNSAFE",
                  "key=mqtt.qos value=0 risk=\"messages are lost when a connection breaks\" "
                  "advice=\"use 1\"");
-    }
-    if (config_bool(&mqtt_sink_table, config, "mqtt.ssl.insecure")) {
-        log_warn(log, "CONFIG-UNSAFE",
-                 "key=mqtt.ssl.insecure value=true risk=\"anybody can pose as the broker\"");
     }
 }

@@ -90,7 +90,8 @@ static enum err open_parts(struct pipeline *pipeline, struct error *reterr)
 static void read_domains(struct pipeline *pipeline)
 {
     loop_guard_read(&mqtt_source_table, pipeline->context->connector_config,
-                    &pipeline->settings->uris, pipeline->context->worker_props, &pipeline->loop);
+                    &pipeline->settings->connection.uris, pipeline->context->worker_props,
+                    &pipeline->loop);
 }
 
 enum err pipeline_open(const struct task_context *context, const struct source_settings *settings,

@@ -234,7 +234,7 @@ static void on_down(void *arg, const struct mqtt_down *down)
         fail(reader, ERR_UNAUTHORIZED, down, "");
         return;
     }
-    uint64_t max_ms = (uint64_t)reader->settings->max_retry_ms;
+    uint64_t max_ms = (uint64_t)reader->settings->connection.max_retry_ms;
     if (max_ms > 0 && now_ms - reader->offline_ms > max_ms && down->reason != MQTT_DOWN_ASKED) {
         fail(reader, ERR_UNAVAILABLE, down, ", given up after max.retry.time.ms");
     }

@@ -118,16 +118,6 @@ static void set_number(struct kvs *kvs, const char *key, int number)
     kvs_set(kvs, key, text);
 }
 
-static char *default_prefix(const struct connector_facts *facts, const struct kvs *config)
-{
-    char *prefix = config_text(&mqtt_source_table, config, "mqtt.client.id.prefix");
-    if (prefix && prefix[0]) {
-        return prefix;
-    }
-    free(prefix);
-    return xasprintf("sluice-%s-", facts->group_id);
-}
-
 static char *default_group(const struct connector_facts *facts, const struct kvs *config)
 {
     char *group = config_text(&mqtt_source_table, config, "mqtt.share.group");
@@ -151,7 +141,7 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
     int total =
         count_sessions(config, before, n_before, facts->auto_tasks ? AUTO_SESSIONS : tasks_max);
     int n = tasks_max < total ? tasks_max : total;
-    CLEANUP(free_charp) char *prefix = default_prefix(facts, config);
+    CLEANUP(free_charp) char *prefix = mqtt_rows_prefix(&mqtt_source_table, facts, config);
     CLEANUP(free_charp) char *group = default_group(facts, config);
     CLEANUP(free_charp)
     char *retiring = retire_is(config, "never")
@@ -177,52 +167,9 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
 
 /* ---- parsing ---- */
 
-/* A text, NULL when empty. */
-static char *text_or_null(const struct kvs *config, const char *key)
-{
-    char *text = config_text(&mqtt_source_table, config, key);
-    if (text && text[0] == '\0') {
-        free(TAKE(text));
-    }
-    return text;
-}
-
 static int number(const struct kvs *config, const char *key)
 {
     return (int)config_int(&mqtt_source_table, config, key);
-}
-
-static void read_tls(const struct kvs *config, struct source_settings *settings)
-{
-    settings->ca = text_or_null(config, "mqtt.ssl.trust.store.path");
-    settings->cert = text_or_null(config, "mqtt.ssl.client.cert.path");
-    settings->key = text_or_null(config, "mqtt.ssl.client.key.path");
-    char *both = text_or_null(config, "mqtt.ssl.key.store.path");
-    if (both && !settings->cert) {
-        settings->cert = xstrdup(both);
-        settings->key = xstrdup(both);
-    }
-    free(both);
-    settings->key_password = text_or_null(config, "mqtt.ssl.key.password");
-    settings->alpn = text_or_null(config, "mqtt.ssl.alpn");
-    settings->options.tls = (struct mqtt_tls){
-        .ca = settings->ca,
-        .cert = settings->cert,
-        .key = settings->key,
-        .key_password = settings->key_password,
-        .alpn = settings->alpn,
-        .insecure = config_bool(&mqtt_source_table, config, "mqtt.ssl.insecure"),
-    };
-}
-
-static enum mqtt_version read_version(const struct kvs *config)
-{
-    CLEANUP(free_charp)
-    char *text = config_text(&mqtt_source_table, config, "mqtt.protocol.version");
-    if (strcmp(text, "5") == 0) {
-        return MQTT_VERSION_5;
-    }
-    return strcmp(text, "3.1.1") == 0 ? MQTT_VERSION_311 : MQTT_VERSION_AUTO;
 }
 
 static enum mqtt_mode read_mode(const struct kvs *config)
@@ -243,25 +190,17 @@ static size_t smaller(size_t a, size_t b)
 static void read_options(const struct kvs *config, struct source_settings *settings)
 {
     struct mqtt_options *options = &settings->options;
-    *options = (struct mqtt_options){
-        .uris = &settings->uris,
-        .username = settings->username,
-        .password = settings->password,
-        .version = read_version(config),
-        .clean = config_bool(&mqtt_source_table, config, "mqtt.clean.session.enabled"),
-        .expiry_s = (uint32_t)config_int(&mqtt_source_table, config, "mqtt.session.expiry.seconds"),
-        .keepalive_s = number(config, "mqtt.keepalive.interval.seconds"),
-        .connect_timeout_s = number(config, "mqtt.connect.timeout.seconds"),
-        .qos = number(config, "mqtt.qos") == 0 ? 0 : 1,
-        .mode = read_mode(config),
-        .shared = &settings->shared,
-    };
+    options->clean = config_bool(&mqtt_source_table, config, "mqtt.clean.session.enabled");
+    options->expiry_s =
+        (uint32_t)config_int(&mqtt_source_table, config, "mqtt.session.expiry.seconds");
+    options->qos = number(config, "mqtt.qos") == 0 ? 0 : 1;
+    options->mode = read_mode(config);
+    options->shared = &settings->shared;
     size_t window = (size_t)number(config, "mqtt.receive.maximum");
     window = smaller(window, (size_t)number(config, "records.buffer.queue.size"));
     window = smaller(window, (size_t)number(config, "records.buffer.queue.max.batch.size"));
     settings->window = window;
     options->receive_maximum = (int)window;
-    read_tls(config, settings);
 }
 
 static void share_filters(struct source_settings *settings, const char *group)
@@ -312,18 +251,18 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
 {
     struct source_settings *settings = ret_settings;
     *settings = (struct source_settings){ .connector = xstrdup(connector) };
-    CLEANUP(free_charp) char *uris = config_text(&mqtt_source_table, config, "mqtt.server.uri");
-    enum err err = mqtt_uris_parse(uris ? uris : "", &settings->uris, reterr);
+    enum err err = mqtt_connection_read(&mqtt_source_table, config, &settings->connection,
+                                        &settings->options, reterr);
     if (err != ERR_OK) {
         source_settings_fini(settings);
-        return error_prefix(reterr, err, "mqtt.server.uri");
+        return err;
     }
     config_list(&mqtt_source_table, config, "mqtt.topics", &settings->filters);
     settings->kafka_topic = config_text(&mqtt_source_table, config, "kafka.topic");
-    settings->username = text_or_null(config, "mqtt.username");
-    settings->password = text_or_null(config, "mqtt.password");
-    settings->max_retry_ms = config_int(&mqtt_source_table, config, "max.retry.time.ms");
-    settings->dropped_topic = text_or_null(config, "mqtt.broker.dropped.topic");
+    settings->dropped_topic = config_text(&mqtt_source_table, config, "mqtt.broker.dropped.topic");
+    if (settings->dropped_topic && settings->dropped_topic[0] == '\0') {
+        free(TAKE(settings->dropped_topic));
+    }
     settings->retire_anyway = retire_is(config, "force");
     error_policy_read(CONNECTOR_SOURCE, config, &settings->errors);
     read_options(config, settings);
@@ -336,14 +275,12 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
 
 void source_settings_fini(struct source_settings *settings)
 {
-    mqtt_uris_fini(&settings->uris);
+    mqtt_connection_fini(&settings->connection);
     config_list_fini(&settings->filters);
     config_list_fini(&settings->shared);
     config_list_fini(&settings->retiring);
-    char *texts[] = { settings->kafka_topic, settings->username,     settings->password,
-                      settings->prefix,      settings->connector,    settings->ca,
-                      settings->cert,        settings->key,          settings->key_password,
-                      settings->alpn,        settings->dropped_topic };
+    char *texts[] = { settings->kafka_topic, settings->prefix, settings->connector,
+                      settings->dropped_topic };
     for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
         free(texts[i]);
     }
@@ -386,41 +323,20 @@ void source_settings_own_filters(const struct source_settings *settings, int k,
 
 /* ---- warnings ---- */
 
-static bool has_no_effect(const char *key)
-{
-    static const char *const prefixes[] = {
-        "confluent.",
-        "records.buffer.queue.empty.timeout",
-        "records.buffer.queue.full.timeout",
-        "mqtt.ssl.trust.store.password",
-        "mqtt.ssl.key.store.password",
-        "message_processor_class",
-        "camel.source.",
-        "camel.map.",
-        "camel.idempotency.",
-        "transaction.boundary.interval.ms",
-    };
-    for (size_t i = 0; i < N_ELEMENTS(prefixes); i++) {
-        if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void warn_ignored(const struct kvs *config, const struct log_ctx *log)
-{
-    for (size_t i = 0; i < config->n_items; i++) {
-        if (has_no_effect(config->items[i].key)) {
-            log_warn(log, "CONFIG-IGNORED", "key=\"%s\" reason=\"it has no effect here\"",
-                     config->items[i].key);
-        }
-    }
-}
+static const char *const ignored[] = {
+    "records.buffer.queue.empty.timeout",
+    "records.buffer.queue.full.timeout",
+    "message_processor_class",
+    "camel.source.",
+    "camel.map.",
+    "camel.idempotency.",
+    "transaction.boundary.interval.ms",
+    NULL,
+};
 
 void source_settings_warn(const struct kvs *config, const struct log_ctx *log)
 {
-    warn_ignored(config, log);
+    mqtt_rows_warn(&mqtt_source_table, config, ignored, log);
     int qos = number(config, "mqtt.qos");
     if (qos == 0) {
         log_warn(log, "CONFIG-UNSAFE",
@@ -433,9 +349,5 @@ void source_settings_warn(const struct kvs *config, const struct log_ctx *log)
         log_warn(log, "CONFIG-UNSAFE",
                  "key=mqtt.clean.session.enabled value=true risk=\"messages are lost whenever no "
                  "connection stands\" advice=\"use false\"");
-    }
-    if (config_bool(&mqtt_source_table, config, "mqtt.ssl.insecure")) {
-        log_warn(log, "CONFIG-UNSAFE",
-                 "key=mqtt.ssl.insecure value=true risk=\"anybody can pose as the broker\"");
     }
 }

@@ -7,7 +7,8 @@
 
 #include "worker/connector.h"
 #include "worker/connectors/error_policy.h"
-#include "worker/mqtt/session.h"
+#include "worker/connectors/mqtt_connection.h"
+#include "worker/connectors/mqtt_rows.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
 #define MQTT_SOURCE_N_ROWS 35
@@ -19,21 +20,15 @@ extern const struct config_def mqtt_source_rows[MQTT_SOURCE_N_ROWS];
 extern const struct config_table mqtt_source_table;
 
 /* Checks of single values, for the rows. */
-enum err mqtt_source_check_uris(const char *value, struct error *reterr);
 enum err mqtt_source_check_filters(const char *value, struct error *reterr);
-enum err mqtt_source_check_text(const char *value, struct error *reterr);
-enum err mqtt_source_check_group(const char *value, struct error *reterr);
 enum err mqtt_source_check_topic(const char *value, struct error *reterr);
-enum err mqtt_source_check_pem(const char *value, struct error *reterr);
 enum err mqtt_source_check_dropped_topic(const char *value, struct error *reterr);
 /* mqtt_source_validate checks keys against each other. */
 void mqtt_source_validate(const struct kvs *config, struct config_result *result);
 
-/* Keys of a task's config. */
-#define MQTT_TASK_CLASS       "task.class"
+/* Keys of a task's config, beside those of mqtt_rows.h. */
 #define MQTT_TASK_SESSIONS    "mqtt.task.sessions"       /* numbers, e.g. "0,4,8" */
 #define MQTT_TASK_TOTAL       "mqtt.task.sessions.total" /* of all tasks */
-#define MQTT_TASK_PREFIX      "mqtt.task.client.id.prefix"
 #define MQTT_TASK_SHARE_GROUP "mqtt.task.share.group"
 #define MQTT_TASK_RETIRING                                                                         \
     "mqtt.task.retiring" /* JSON list of client ids, all of the connector's */
@@ -45,22 +40,14 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
 
 /* Everything parsed; owns its texts. */
 struct source_settings {
-    struct mqtt_uris uris;
+    struct mqtt_connection connection;
     struct config_list filters;
     struct config_list shared; /* the same as $share/... */
     char *kafka_topic;
-    char *username; /* NULL: none */
-    char *password;
     char *prefix;
     char *connector;
-    char *ca;
-    char *cert;
-    char *key;
-    char *key_password;
-    char *alpn;
-    int64_t max_retry_ms; /* 0: for ever */
-    int total;            /* sessions of the connector */
-    int *sessions;        /* numbers of this task's */
+    int total;     /* sessions of the connector */
+    int *sessions; /* numbers of this task's */
     size_t n_sessions;
     char *dropped_topic;         /* where the broker tells what it dropped; NULL: not watched */
     struct config_list retiring; /* client ids of sessions that this task is to give up for good */

@@ -2,6 +2,7 @@
 /* A core with fake surroundings. See core_fixture.h. */
 #include "tests/unit/coordinator/core_fixture.h"
 
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/mem.h"
 
 static enum err fake_configs(void *arg, const struct connector_state *connector, size_t n_auto,
@@ -38,17 +39,9 @@ void cf_take_snapshot(struct core_fixture *f)
 
 int64_t cf_fold(struct core_fixture *f, enum log_topic topic, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = topic,
-        .offset = f->offset,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
+    int64_t offset = fold_record(f->state, &f->offset, topic, key, value);
     cf_take_snapshot(f);
-    return f->offset++;
+    return offset;
 }
 
 int cf_setup(void **state)

@@ -4,6 +4,7 @@
 #include "coordinator/config_state.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 
@@ -15,15 +16,7 @@ struct fixture {
 
 static void fold(struct fixture *f, enum log_topic topic, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = topic,
-        .offset = f->next_offset++,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
+    (void)fold_record(f->state, &f->next_offset, topic, key, value);
     snapshot_unref(f->snapshot);
     f->snapshot = config_state_snapshot(f->state);
 }

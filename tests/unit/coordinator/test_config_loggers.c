@@ -4,6 +4,7 @@
 #include "coordinator/config_state.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/loggers.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
@@ -25,15 +26,7 @@ static int teardown(void **state)
 
 static void fold(struct config_state *state, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = LOG_TOPIC_CONFIG,
-        .offset = next_offset++,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(state, &record);
+    (void)fold_record(state, &next_offset, LOG_TOPIC_CONFIG, key, value);
 }
 
 /* The threshold of a name in the newest snapshot; -99: not set. */

@@ -4,6 +4,7 @@
 #include "coordinator/config_state.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 
@@ -21,14 +22,8 @@ static int teardown(void **state)
 
 static void fold(struct config_state *state, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = LOG_TOPIC_OFFSET,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(state, &record);
+    int64_t offset = 0;
+    (void)fold_record(state, &offset, LOG_TOPIC_OFFSET, key, value);
 }
 
 static void test_a_connector_has_its_own_offsets_sorted_by_partition(void **state)

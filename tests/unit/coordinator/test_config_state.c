@@ -5,6 +5,7 @@
 #include "coordinator/records.h"
 #include "tests/support/random.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 
@@ -34,16 +35,7 @@ static int teardown(void **state)
 static int64_t fold_topic(struct fixture *f, enum log_topic topic, const char *key,
                           const char *value)
 {
-    struct log_record record = {
-        .topic = topic,
-        .offset = f->offset,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
-    return f->offset++;
+    return fold_record(f->state, &f->offset, topic, key, value);
 }
 
 static int64_t fold(struct fixture *f, const char *key, const char *value)
@@ -58,11 +50,7 @@ static void fold_status(struct fixture *f, const char *key, const char *value)
 
 static void fold_all(struct fixture *f, struct out_records *records)
 {
-    for (size_t i = 0; i < records->n_items; i++) {
-        (void)fold_topic(f, records->items[i].topic, records->items[i].key,
-                         records->items[i].value);
-    }
-    out_records_fini(records);
+    fold_records(f->state, &f->offset, records);
 }
 
 static const struct snapshot *look(struct fixture *f)

@@ -4,6 +4,7 @@
 #include "coordinator/config_topics.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/clock.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
@@ -31,23 +32,12 @@ static int teardown(void **state)
 
 static void fold(struct fixture *f, enum log_topic topic, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = topic,
-        .offset = f->offset++,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
+    (void)fold_record(f->state, &f->offset, topic, key, value);
 }
 
 static void fold_all(struct fixture *f, struct out_records *records)
 {
-    for (size_t i = 0; i < records->n_items; i++) {
-        fold(f, records->items[i].topic, records->items[i].key, records->items[i].value);
-    }
-    out_records_fini(records);
+    fold_records(f->state, &f->offset, records);
 }
 
 static void use(struct fixture *f, const char *name, int task, const char *topic)

@@ -3,6 +3,7 @@
 #include "coordinator/cluster.h"
 #include "coordinator/file_plan.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/buf.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
@@ -18,15 +19,8 @@ struct fixture {
 
 static void fold(struct fixture *f, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = strncmp(key, "files-", 6) == 0 ? LOG_TOPIC_STATUS : LOG_TOPIC_CONFIG,
-        .offset = f->next_offset++,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
+    enum log_topic topic = strncmp(key, "files-", 6) == 0 ? LOG_TOPIC_STATUS : LOG_TOPIC_CONFIG;
+    (void)fold_record(f->state, &f->next_offset, topic, key, value);
     snapshot_unref(f->snapshot);
     f->snapshot = config_state_snapshot(f->state);
 }

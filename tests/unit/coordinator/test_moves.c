@@ -5,6 +5,7 @@
 #include "coordinator/placement.h"
 #include "coordinator/weights.h"
 #include "tests/support/unit.h"
+#include "tests/unit/coordinator/fold.h"
 #include "worker/base/mem.h"
 
 #define N_SLOTS 4
@@ -20,15 +21,7 @@ struct fixture {
 
 static void fold(struct fixture *f, enum log_topic topic, const char *key, const char *value)
 {
-    struct log_record record = {
-        .topic = topic,
-        .offset = f->offset++,
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .value_length = value ? strlen(value) : 0,
-    };
-    config_state_fold(f->state, &record);
+    (void)fold_record(f->state, &f->offset, topic, key, value);
     snapshot_unref(f->snapshot);
     f->snapshot = config_state_snapshot(f->state);
 }

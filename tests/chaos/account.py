@@ -4,10 +4,10 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 
+from chaos.load_tool import LoadTool
 from lab import LabError
 
 # Publishers of the load tool that talk to a broker which is down give up after so many seconds.
@@ -31,7 +31,7 @@ def connections(mosquitto, group):
     return mosquitto.log_text().count(f" as sluice-{group}-")
 
 
-class Flow:
+class Flow(LoadTool):
     """A publisher in the background, and later the verdict on what it sent.
 
     `cluster` must run a connector from its prefix to its topic. `sessions` is the number of MQTT
@@ -40,7 +40,7 @@ class Flow:
     """
 
     def __init__(self, load, cluster, name, messages, rate=0, sessions=4, publishers=20, size=256, again=False):
-        self.load = load
+        super().__init__(load)
         self.cluster = cluster
         self.name = name
         self.messages = messages
@@ -54,15 +54,7 @@ class Flow:
         }
         self.rate = rate
         self.again = again
-        self.process = None
         self.sent = None
-        self.started = None
-
-    def _argv(self, command, options):
-        argv = [self.load, command]
-        for key, value in {**self.plan, **options}.items():
-            argv += [f"--{key}"] + ([] if value is True else [str(value)])
-        return argv
 
     def start(self):
         """Starts the publishers."""
@@ -73,23 +65,7 @@ class Flow:
         }
         if self.again:
             options["again"] = True
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *self._argv("publish", options)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def ended(self, timeout=0.0):
-        """True when all is published, which this waits for at most `timeout` seconds."""
-        try:
-            self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return self.launch("publish", {**self.plan, **options})
 
     def freeze(self):
         """Holds the publishers, their connections stay open."""
@@ -98,22 +74,9 @@ class Flow:
     def thaw(self):
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def close(self):
-        """Ends the publishers, after a failure."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-
     def wait_sent(self, timeout=600):
         """Waits until every message has its PUBACK; returns the publisher's report."""
-        try:
-            out, errors = self.process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            self.close()
-            raise LabError(f"publishing took longer than {timeout} s") from error
-        if self.process.returncode != 0:
-            raise LabError(f"publish ended with {self.process.returncode}:\n{out}{errors}")
-        self.sent = json.loads(out)
+        self.sent = self.report(timeout)
         return self.sent
 
     def verify(self, order="sessions", patience=60, expect_loss=False, settle=1.0):
@@ -128,13 +91,7 @@ class Flow:
             "settle-ms": int(settle * 1000),
             **({"expect-loss": True} if expect_loss else {}),
         }
-        done = subprocess.run(
-            self._argv("verify", options),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self.run("verify", {**self.plan, **options})
         if not done.stdout.startswith("{"):
             raise LabError(f"verify ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return Account(self, json.loads(done.stdout), done.returncode)

@@ -27,6 +27,10 @@ def worker_hosts(stage, but):
     return [worker.home.host for worker in stage.lane.alive if worker is not but]
 
 
+def all_hosts(stage, but):
+    return [*kafka_hosts(stage), *mosquitto_hosts(stage), *worker_hosts(stage, but)]
+
+
 def heal(stage, victim):
     """Ends the fault and waits until all is level and the worker well; the seconds."""
     stage.network.heal()
@@ -34,6 +38,19 @@ def heal(stage, victim):
     victim.wait_serving(60)
     stage.levelled(since)
     return time.monotonic() - since
+
+
+def chosen(stage):
+    """The worker whose links are to be spoilt, one with tasks, and the forwarder's counts before."""
+    (victim,) = stage.pick_workers(busy=True)
+    return victim, stage.network.counts()
+
+
+def spoilt_for(seconds, stage, victim, before, ends):
+    """Lets a fault last, heals it, and waits until all is level; connections may end `ends` times."""
+    stage.linger(seconds)
+    took = heal(stage, victim)
+    return Outcome(took, window(stage, ends), notes=seen(stage, before))
 
 
 def seen(stage, before):
@@ -49,8 +66,7 @@ def seen(stage, before):
 def cut_from_kafka(stage):
     """A worker's packets to and from Kafka are dropped; its tasks run elsewhere until it heals."""
     stage.begin(16)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
+    victim, before = chosen(stage)
     stage.network.spoil(victim.home.host, kafka_hosts(stage), drop=True)
     since = time.monotonic()
     took = without(stage, victim, since)
@@ -72,12 +88,9 @@ def cut_from_mqtt(stage):
     """A worker's packets to and from mosquitto are dropped for ten seconds, two keepalives."""
     config = {"mqtt_keepalive_interval_seconds": 5} if stage.kind == "source" else {}
     stage.begin(22, **config)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
+    victim, before = chosen(stage)
     stage.network.spoil(victim.home.host, mosquitto_hosts(stage), drop=True)
-    stage.linger(10)
-    took = heal(stage, victim)
-    return Outcome(took, window(stage, 2), notes=seen(stage, before))
+    return spoilt_for(10, stage, victim, before, 2)
 
 
 @fault("cut from other workers", after_death, lanes=("source", "sink"), network=True)
@@ -115,10 +128,8 @@ def asked(worker, path):
 def cut_from_everything(stage):
     """A worker's host is gone from the network without a word, and comes back with all it held."""
     stage.begin(16)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
-    others = [*kafka_hosts(stage), *mosquitto_hosts(stage), *worker_hosts(stage, victim)]
-    stage.network.spoil(victim.home.host, others, drop=True)
+    victim, before = chosen(stage)
+    stage.network.spoil(victim.home.host, all_hosts(stage, victim), drop=True)
     since = time.monotonic()
     took = without(stage, victim, since)
     back = heal(stage, victim)
@@ -129,26 +140,20 @@ def cut_from_everything(stage):
 def half_open(stage):
     """What a worker sends to mosquitto is dropped, what it receives is not: PUBACKs do not arrive."""
     stage.begin(22, mqtt_keepalive_interval_seconds=5)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
+    victim, before = chosen(stage)
     stage.network.spoil(victim.home.host, mosquitto_hosts(stage), both=False, drop=True)
-    stage.linger(10)
-    took = heal(stage, victim)
-    return Outcome(took, window(stage, 2), notes=seen(stage, before))
+    return spoilt_for(10, stage, victim, before, 2)
 
 
 @fault("half open to Kafka", AFTER_CUT, lanes=("source", "sink"), network=True)
 def half_open_kafka(stage):
     """What Kafka sends to a worker is dropped, what it sends to Kafka is not: records without answers."""
     stage.begin(20)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
+    victim, before = chosen(stage)
     for host in kafka_hosts(stage):
         stage.network.spoil(host, [victim.home.host], both=False, drop=True)
-    stage.linger(8)
-    took = heal(stage, victim)
     # Records that were written and whose answers were lost are written once: producers number them.
-    return Outcome(took, window(stage, 3), notes=seen(stage, before))
+    return spoilt_for(8, stage, victim, before, 3)
 
 
 @fault("500 ms delay", AFTER_CUT, lanes=("source", "sink"), network=True)
@@ -156,10 +161,8 @@ def delay(stage):
     """Whatever a worker sends to Kafka and mosquitto arrives half a second later, for ten seconds."""
     more = {"mqtt_receive_maximum": 1000} if stage.kind == "source" else {}
     stage.begin(16, **more)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
-    hosts = [*kafka_hosts(stage), *mosquitto_hosts(stage), *worker_hosts(stage, victim)]
-    stage.network.spoil(victim.home.host, hosts, delay=0.5)
+    victim, before = chosen(stage)
+    stage.network.spoil(victim.home.host, all_hosts(stage, victim), delay=0.5)
     begun = stage.lane.states()
     stage.linger(10)
     if stage.lane.states() != begun:
@@ -172,10 +175,6 @@ def delay(stage):
 def loss(stage):
     """One in twenty packets of a worker is lost in each direction, for ten seconds."""
     stage.begin(16)
-    (victim,) = stage.pick_workers(busy=True)
-    before = stage.network.counts()
-    hosts = [*kafka_hosts(stage), *mosquitto_hosts(stage), *worker_hosts(stage, victim)]
-    stage.network.spoil(victim.home.host, hosts, loss=0.05)
-    stage.linger(10)
-    took = heal(stage, victim)
-    return Outcome(took, window(stage, 1), notes=seen(stage, before))
+    victim, before = chosen(stage)
+    stage.network.spoil(victim.home.host, all_hosts(stage, victim), loss=0.05)
+    return spoilt_for(10, stage, victim, before, 1)

@@ -6,17 +6,17 @@ are counted when the connector has committed everything, so that nobody reads du
 """
 
 import json
-import subprocess
 import time
 
+from chaos.load_tool import LoadTool
 from lab import LabError, wait_until
 
 
-class SinkFlow:
+class SinkFlow(LoadTool):
     """A producer in the background, a collecting session, and later the verdict."""
 
     def __init__(self, load, cluster, name, messages, rate=0, partitions=8, size=256):
-        self.load = load
+        super().__init__(load)
         self.cluster = cluster
         self.name = name
         self.messages = messages
@@ -31,8 +31,6 @@ class SinkFlow:
             "messages": messages,
             "size": size,
         }
-        self.process = None
-        self.started = None
         cluster.kafka.create_topic(self.topic, partitions)
         self.tool("prepare", **self.session, filter=f"{self.prefix}#")
 
@@ -53,20 +51,8 @@ class SinkFlow:
         config.update({key.replace("_", "."): str(value) for key, value in changes.items()})
         return config
 
-    def _argv(self, command, options):
-        argv = [self.load, command]
-        for key, value in options.items():
-            argv += [f"--{key}"] + ([] if value is True else [str(value)])
-        return argv
-
     def tool(self, command, good=(0,), **options):
-        done = subprocess.run(
-            self._argv(command, options),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self.run(command, options)
         if done.returncode not in good:
             raise LabError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
@@ -79,29 +65,7 @@ class SinkFlow:
             "topic": self.topic,
             "rate": self.rate,
         }
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *self._argv("produce", options)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def ended(self, timeout=0.0):
-        """True when all is in Kafka, which this waits for at most `timeout` seconds."""
-        try:
-            self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def close(self):
-        """Ends the producer, after a failure."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        return self.launch("produce", options)
 
     def committed(self, connector):
         return sum(self.cluster.kafka.committed(f"connect-{connector}", self.topic).values())
@@ -112,9 +76,7 @@ class SinkFlow:
 
     def account(self, connector="c", timeout=180, patience=60):
         """Waits until the connector has committed everything, then counts what the broker has."""
-        out, errors = self.process.communicate(timeout=timeout)
-        if self.process.returncode != 0:
-            raise LabError(f"produce ended with {self.process.returncode}:\n{out}{errors}")
+        self.report(timeout)
         wait_until(
             lambda: self.committed(connector) == self.written(),
             timeout,

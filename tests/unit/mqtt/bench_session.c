@@ -57,7 +57,7 @@ static void on_down(void *arg, const struct mqtt_down *down)
     (void)snprintf(bench->down_text, sizeof(bench->down_text), "%s", down->text);
 }
 
-struct bench *bench_open(void)
+int bench_open(void **state)
 {
     struct bench *bench = xcalloc(1, sizeof(*bench));
     broker_open(&bench->broker);
@@ -83,7 +83,8 @@ struct bench *bench_open(void)
     };
     bench->room = SIZE_MAX;
     bench->may_connect = true;
-    return bench;
+    *state = bench;
+    return 0;
 }
 
 static bool may_give_up(void *arg, const char *filter UNUSED)
@@ -106,8 +107,9 @@ void bench_begin(struct bench *bench)
     bench->session = mqtt_session_new(&bench->options, &handlers);
 }
 
-void bench_close(struct bench *bench)
+int bench_close(void **state)
 {
+    struct bench *bench = *state;
     mqtt_session_free(bench->session);
     broker_close(&bench->broker);
     mqtt_uris_fini(&bench->uris);
@@ -115,6 +117,7 @@ void bench_close(struct bench *bench)
     config_list_fini(&bench->own);
     config_list_fini(&bench->recorded);
     free(bench);
+    return 0;
 }
 
 void bench_turn(struct bench *bench)
@@ -195,6 +198,17 @@ void bench_connect(struct bench *bench, bool present)
     assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
     broker_suback(&bench->broker, v5, broker_id(&bench->broker), 1);
     WAIT_FOR(bench, bench->n_subscribed > n_subscribed);
+}
+
+void bench_ready(struct bench *bench)
+{
+    bench_begin(bench);
+    bench_connect(bench, false);
+}
+
+void bench_publish(struct bench *bench, uint16_t id, bool duplicate, const char *text)
+{
+    broker_publish(&bench->broker, true, id, duplicate, "a", text, strlen(text));
 }
 
 void bench_wait_messages(struct bench *bench, size_t n)

@@ -38,10 +38,12 @@ struct bench {
     char down_text[256];
 };
 
-/* bench_open makes options for a session that nobody has begun; bench_begin makes the session. */
-struct bench *bench_open(void);
+/* bench_open and bench_close are a test's setup and teardown: options for a session that nobody has
+ * begun; bench_begin makes the session. */
+int bench_open(void **state);
+int bench_close(void **state);
+#define IN_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)
 void bench_begin(struct bench *bench);
-void bench_close(struct bench *bench);
 
 /* bench_turn lets the session do what is due, waiting up to 5 ms for something to happen. */
 void bench_turn(struct bench *bench);
@@ -55,6 +57,10 @@ void bench_only_pubacks(struct bench *bench);
 void bench_accept(struct bench *bench);
 /* bench_connect does that and accepts it and its subscription, up to READY. */
 void bench_connect(struct bench *bench, bool present);
+/* bench_ready begins, and does that with a new session. */
+void bench_ready(struct bench *bench);
+/* bench_publish sends the client a message for topic "a" at QoS 1. */
+void bench_publish(struct bench *bench, uint16_t id, bool duplicate, const char *text);
 /* bench_wait_messages waits until n messages were handed out in all; bench_wait_down for n ends. */
 void bench_wait_messages(struct bench *bench, size_t n);
 void bench_wait_down(struct bench *bench, unsigned n);

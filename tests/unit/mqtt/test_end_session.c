@@ -8,18 +8,6 @@
 #include "worker/base/clock.h"
 #include "worker/mqtt/session.h"
 
-static int set_up(void **state)
-{
-    *state = bench_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench_close(*state);
-    return 0;
-}
-
 static void test_a_stop_ends_the_wait_for_a_broker_that_does_not_answer(void **state)
 {
     struct bench *bench = *state;
@@ -48,9 +36,8 @@ static void test_without_a_stop_the_time_ends_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_stop_ends_the_wait_for_a_broker_that_does_not_answer,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_without_a_stop_the_time_ends_it, set_up, tear_down),
+        IN_BENCH(test_a_stop_ends_the_wait_for_a_broker_that_does_not_answer),
+        IN_BENCH(test_without_a_stop_the_time_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,18 +8,6 @@
 #include "worker/base/mem.h"
 #include "worker/mqtt/reason.h"
 
-static int set_up(void **state)
-{
-    *state = bench_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench_close(*state);
-    return 0;
-}
-
 /* Connects, has the broker say goodbye with this code, and returns the wait that follows. */
 static uint64_t farewell(struct bench *bench, int code)
 {
@@ -169,8 +157,6 @@ static void test_closes_soon_after_the_connack_hint_at_another_client(void **sta
         mqtt_session_retry_now(bench->session);
     }
 }
-
-#define IN_BENCH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {

@@ -8,18 +8,6 @@
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 
-static int set_up(void **state)
-{
-    *state = bench_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench_close(*state);
-    return 0;
-}
-
 /* Connects to a broker whose CONNACK has these properties. */
 static void greet(struct bench *bench, const void *properties, size_t n)
 {
@@ -154,8 +142,6 @@ static void test_shorter_life_of_the_session_is_told_once(void **state)
     assert_null(strstr(first + 1, "MQTT-EXPIRY-LOWERED"));
     free(text);
 }
-
-#define IN_BENCH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {

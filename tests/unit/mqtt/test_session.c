@@ -7,29 +7,6 @@
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
 
-static int set_up(void **state)
-{
-    *state = bench_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bench_close(*state);
-    return 0;
-}
-
-static void publish(struct bench *bench, uint16_t id, bool duplicate, const char *text)
-{
-    broker_publish(&bench->broker, true, id, duplicate, "a", text, strlen(text));
-}
-
-static void connected(struct bench *bench)
-{
-    bench_begin(bench);
-    bench_connect(bench, false);
-}
-
 static void assert_puback(struct bench *bench, uint16_t id)
 {
     assert_int_equal(bench_packet(bench), PACKET_PUBACK);
@@ -53,9 +30,9 @@ static void test_connect_asks_for_a_session_that_stays(void **state)
 static void test_pubacks_wait_for_the_release_and_leave_in_order(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 7, false, "x");
-    publish(bench, 3, false, "y");
+    bench_ready(bench);
+    bench_publish(bench, 7, false, "x");
+    bench_publish(bench, 3, false, "y");
     bench_wait_messages(bench, 2);
     bench_silence(bench);
     assert_int_equal(mqtt_session_held(bench->session), 2);
@@ -68,8 +45,8 @@ static void test_pubacks_wait_for_the_release_and_leave_in_order(void **state)
 static void test_reads_without_a_message_release_nothing(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 1, false, "held");
+    bench_ready(bench);
+    bench_publish(bench, 1, false, "held");
     bench_wait_messages(bench, 1);
     /* A PINGRESP, then the first half of a large PUBLISH. */
     broker_send(&bench->broker, "\xd0\0", 2);
@@ -87,8 +64,8 @@ static void test_reads_without_a_message_release_nothing(void **state)
 static void test_dropping_sends_nothing_that_is_held(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 1, false, "x");
+    bench_ready(bench);
+    bench_publish(bench, 1, false, "x");
     bench_wait_messages(bench, 1);
     mqtt_session_drop(bench->session, MQTT_DOWN_PARKED, "test");
     assert_int_equal(bench_packet(bench), PACKET_CLOSED);
@@ -99,8 +76,8 @@ static void test_dropping_sends_nothing_that_is_held(void **state)
 static void test_freeing_sends_nothing_that_is_held(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 1, false, "x");
+    bench_ready(bench);
+    bench_publish(bench, 1, false, "x");
     bench_wait_messages(bench, 1);
     mqtt_session_free(TAKE(bench->session));
     assert_int_equal(broker_next(&bench->broker), PACKET_CLOSED);
@@ -109,8 +86,8 @@ static void test_freeing_sends_nothing_that_is_held(void **state)
 static void test_disconnect_sends_pubacks_then_disconnect(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 5, false, "x");
+    bench_ready(bench);
+    bench_publish(bench, 5, false, "x");
     bench_wait_messages(bench, 1);
     mqtt_session_disconnect(bench->session, clock_mono_ms());
     assert_puback(bench, 5);
@@ -122,10 +99,10 @@ static void test_disconnect_sends_pubacks_then_disconnect(void **state)
 static void test_without_room_messages_stay_in_the_socket(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
+    bench_ready(bench);
     bench->room = 2;
     for (uint16_t id = 1; id <= 5; id++) {
-        publish(bench, id, false, "x");
+        bench_publish(bench, id, false, "x");
     }
     bench_wait_messages(bench, 2);
     bench_silence(bench);
@@ -138,10 +115,10 @@ static void test_without_room_messages_stay_in_the_socket(void **state)
 static void test_copy_on_the_same_connection_is_not_handed_out_again(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 1, false, "x");
-    publish(bench, 1, true, "x");
-    publish(bench, 2, false, "y");
+    bench_ready(bench);
+    bench_publish(bench, 1, false, "x");
+    bench_publish(bench, 1, true, "x");
+    bench_publish(bench, 2, false, "y");
     bench_wait_messages(bench, 2);
     assert_int_equal(bench->messages[1].id, 2);
 }
@@ -149,8 +126,8 @@ static void test_copy_on_the_same_connection_is_not_handed_out_again(void **stat
 /* Drops the connection with one message held, says that it was delivered, and connects again. */
 static void lose_delivered(struct bench *bench, bool present)
 {
-    connected(bench);
-    publish(bench, 9, false, "x");
+    bench_ready(bench);
+    bench_publish(bench, 9, false, "x");
     bench_wait_messages(bench, 1);
     bench->may_connect = false;
     broker_hang_up(&bench->broker);
@@ -166,7 +143,7 @@ static void test_redelivery_of_a_delivered_message_is_marked_as_such(void **stat
     struct bench *bench = *state;
     lose_delivered(bench, true);
     assert_true(bench->session_present);
-    publish(bench, 9, true, "x");
+    bench_publish(bench, 9, true, "x");
     bench_wait_messages(bench, 2);
     assert_true(bench->messages[1].duplicate);
     assert_true(bench->messages[1].delivered);
@@ -177,8 +154,8 @@ static void test_redelivery_of_a_delivered_message_is_marked_as_such(void **stat
 static void test_takeover_makes_what_was_held_unknown(void **state)
 {
     struct bench *bench = *state;
-    connected(bench);
-    publish(bench, 9, false, "ON");
+    bench_ready(bench);
+    bench_publish(bench, 9, false, "ON");
     bench_wait_messages(bench, 1);
     broker_disconnect(&bench->broker, 0x8E);
     bench_wait_down(bench, 1);
@@ -187,7 +164,7 @@ static void test_takeover_makes_what_was_held_unknown(void **state)
     mqtt_session_retry_now(bench->session);
     bench_connect(bench, true);
     /* The other client had acknowledged id 9; this is a new message that it had not. */
-    publish(bench, 9, true, "ON");
+    bench_publish(bench, 9, true, "ON");
     bench_wait_messages(bench, 2);
     assert_true(bench->messages[1].duplicate);
     assert_false(bench->messages[1].delivered);
@@ -203,9 +180,9 @@ static void test_one_read_takes_all_messages_also_with_a_very_long_client_id(voi
     memset(id, 'a', sizeof(id) - 1);
     id[sizeof(id) - 1] = '\0';
     bench->options.client_id = id;
-    connected(bench);
+    bench_ready(bench);
     for (uint16_t i = 1; i <= 20; i++) {
-        publish(bench, i, false, "x");
+        bench_publish(bench, i, false, "x");
     }
     struct pollfd fd;
     mqtt_session_poll(bench->session, true, &fd);
@@ -219,7 +196,7 @@ static void test_same_id_without_dup_is_a_new_message(void **state)
 {
     struct bench *bench = *state;
     lose_delivered(bench, true);
-    publish(bench, 9, false, "x");
+    bench_publish(bench, 9, false, "x");
     bench_wait_messages(bench, 2);
     assert_false(bench->messages[1].duplicate);
     assert_false(bench->messages[1].delivered);
@@ -229,9 +206,9 @@ static void test_dup_flag_is_read_also_behind_an_odd_client_id(void **state)
 {
     struct bench *bench = *state;
     bench->options.client_id = "x received PUBLISH (d0, q1";
-    connected(bench);
-    publish(bench, 1, true, "x");
-    publish(bench, 2, false, "(d1, q1");
+    bench_ready(bench);
+    bench_publish(bench, 1, true, "x");
+    bench_publish(bench, 2, false, "(d1, q1");
     bench_wait_messages(bench, 2);
     assert_true(bench->messages[0].duplicate);
     assert_false(bench->messages[1].duplicate);
@@ -241,7 +218,7 @@ static void test_takeover_is_told_and_waited_out(void **state)
 {
     struct bench *bench = *state;
     bench->options.takeover_wait_ms = 60000;
-    connected(bench);
+    bench_ready(bench);
     broker_disconnect(&bench->broker, 0x8E);
     bench_wait_down(bench, 1);
     assert_int_equal(bench->down_reason, MQTT_DOWN_TAKEOVER);
@@ -251,208 +228,6 @@ static void test_takeover_is_told_and_waited_out(void **state)
         bench_turn(bench);
         assert_false(broker_accept(&bench->broker));
     }
-}
-
-static void test_packet_id_in_use_is_replaced_by_another(void **state)
-{
-    struct bench *bench = *state;
-    bench_begin(bench);
-    bench_accept(bench);
-    broker_connack(&bench->broker, true, true, 0, NULL, 0);
-    while (!mqtt_session_wants_release(bench->session)) {
-        bench_turn(bench);
-    }
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
-    uint16_t first = broker_id(&bench->broker);
-    broker_suback(&bench->broker, true, first, 0x91);
-    while (!mqtt_session_wants_release(bench->session)) {
-        bench_turn(bench);
-    }
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
-    assert_int_not_equal(broker_id(&bench->broker), first);
-    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
-    while (bench->n_subscribed == 0) {
-        bench_turn(bench);
-    }
-}
-
-/* Answers the first CONNECT and SUBSCRIBE with this code. */
-static void answer_subscribe(struct bench *bench, int code)
-{
-    bench_begin(bench);
-    bench_accept(bench);
-    broker_connack(&bench->broker, true, false, 0, NULL, 0);
-    while (!mqtt_session_wants_release(bench->session)) {
-        bench_turn(bench);
-    }
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
-    broker_suback(&bench->broker, true, broker_id(&bench->broker), code);
-}
-
-static void test_refused_subscription_ends_the_connection_and_names_the_filter(void **state)
-{
-    struct bench *bench = *state;
-    answer_subscribe(bench, 0x87);
-    bench_wait_down(bench, 1);
-    assert_true(bench->down_refused);
-    assert_non_null(strstr(bench->down_text, "$share/g/a"));
-    assert_non_null(strstr(bench->down_text, "not authorised"));
-}
-
-static void test_broker_without_shared_subscriptions_gets_exclusive_filters(void **state)
-{
-    struct bench *bench = *state;
-    answer_subscribe(bench, 0x9E);
-    while (!mqtt_session_wants_release(bench->session)) {
-        bench_turn(bench);
-    }
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
-    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "\0\1a", 3));
-}
-
-static void test_connack_without_shared_subscriptions_means_exclusive(void **state)
-{
-    struct bench *bench = *state;
-    bench_begin(bench);
-    bench_accept(bench);
-    broker_connack(&bench->broker, true, false, 0, "\x2a\0", 2);
-    while (!mqtt_session_wants_release(bench->session)) {
-        bench_turn(bench);
-    }
-    (void)bench_release(bench);
-    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
-    assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
-}
-
-/* Releases whatever there is to send until the next packet comes. */
-static enum packet_type next_packet(struct bench *bench)
-{
-    uint64_t deadline_ms = clock_mono_ms() + 20000;
-    enum packet_type type = PACKET_NONE;
-    while (type == PACKET_NONE && clock_mono_ms() < deadline_ms) {
-        bench_turn(bench);
-        if (mqtt_session_wants_release(bench->session)) {
-            (void)bench_release(bench);
-        }
-        type = broker_next(&bench->broker);
-    }
-    return type;
-}
-
-static void set_list(struct config_list *list, const char *text)
-{
-    config_list_fini(list);
-    config_list_split(text, list);
-}
-
-static void test_recorded_filters_that_are_not_wanted_are_given_up(void **state)
-{
-    struct bench *bench = *state;
-    config_list_split("$share/g/a,old/#", &bench->recorded);
-    connected(bench);
-    assert_string_equal(bench->subscribed, "$share/g/a old/#");
-    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
-    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "old/#", 5));
-    assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
-    assert_string_equal(bench->subscribed, "$share/g/a old/#");
-    broker_unsuback(&bench->broker, broker_id(&bench->broker));
-    while (bench->n_subscribed < 2) {
-        bench_turn(bench);
-    }
-    assert_string_equal(bench->subscribed, "$share/g/a");
-}
-
-static void test_filter_that_the_owner_still_needs_is_kept_until_it_does_not(void **state)
-{
-    struct bench *bench = *state;
-    bench->keeps = true;
-    config_list_split("old/#", &bench->recorded);
-    connected(bench);
-    uint64_t until_ms = clock_mono_ms() + 500;
-    while (clock_mono_ms() < until_ms) {
-        bench_turn(bench);
-        assert_false(mqtt_session_wants_release(bench->session));
-    }
-    bench->keeps = false;
-    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
-}
-
-static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **state)
-{
-    struct bench *bench = *state;
-    connected(bench);
-    set_list(&bench->shared, "$share/g/b");
-    mqtt_session_revise(bench->session, false);
-    uint64_t begin_ms = clock_mono_ms();
-    enum packet_type type = PACKET_NONE;
-    uint16_t id = 1;
-    /* They never stop: after five seconds the filter goes all the same, the new one first. */
-    while (type != PACKET_SUBSCRIBE && clock_mono_ms() < begin_ms + 20000) {
-        publish(bench, id++, false, "x");
-        type = next_packet(bench);
-    }
-    assert_int_equal(type, PACKET_SUBSCRIBE);
-    assert_in_range(clock_mono_ms() - begin_ms, 4500, 8000);
-    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/b", 10));
-    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
-    do {
-        type = next_packet(bench);
-    } while (type == PACKET_PUBACK);
-    assert_int_equal(type, PACKET_UNSUBSCRIBE);
-    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
-}
-
-/* Sends messages until a packet of this type comes. */
-static void busy_until(struct bench *bench, enum packet_type wanted)
-{
-    uint64_t deadline_ms = clock_mono_ms() + 20000;
-    enum packet_type type = PACKET_NONE;
-    for (uint16_t id = 1; type != wanted && clock_mono_ms() < deadline_ms; id++) {
-        publish(bench, id, false, "x");
-        type = next_packet(bench);
-    }
-    assert_int_equal(type, wanted);
-}
-
-static void
-test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again(void **state)
-{
-    struct bench *bench = *state;
-    bench->options.connect_timeout_s = 1;
-    connected(bench);
-    set_list(&bench->shared, "");
-    mqtt_session_revise(bench->session, false);
-    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
-    set_list(&bench->shared, "$share/g/a");
-    mqtt_session_revise(bench->session, false);
-    /* Messages that go through meanwhile do not make the wait for the answer endless. */
-    busy_until(bench, PACKET_SUBSCRIBE);
-    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
-    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
-    while (bench->n_subscribed < 2) {
-        bench_turn(bench);
-    }
-    assert_string_equal(bench->subscribed, "$share/g/a");
-    /* Granted, it is as sure as any other. */
-    mqtt_session_revise(bench->session, false);
-    bench_only_pubacks(bench);
-}
-
-static void test_refused_new_filter_keeps_the_old_one(void **state)
-{
-    struct bench *bench = *state;
-    connected(bench);
-    set_list(&bench->shared, "$share/g/b");
-    mqtt_session_revise(bench->session, false);
-    assert_int_equal(next_packet(bench), PACKET_SUBSCRIBE);
-    broker_suback(&bench->broker, true, broker_id(&bench->broker), 0x87);
-    bench_wait_down(bench, 1);
-    assert_true(bench->down_refused);
-    assert_int_equal(bench->n_subscribed, 1); /* what is recorded stays */
 }
 
 static void test_server_keep_alive_counts(void **state)
@@ -559,8 +334,6 @@ static void test_no_connection_without_leave(void **state)
     assert_true(mqtt_session_deadline(bench->session, false) == UINT64_MAX);
 }
 
-#define IN_BENCH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,15 +351,6 @@ int main(void)
         IN_BENCH(test_takeover_is_told_and_waited_out),
         IN_BENCH(test_takeover_makes_what_was_held_unknown),
         IN_BENCH(test_one_read_takes_all_messages_also_with_a_very_long_client_id),
-        IN_BENCH(test_packet_id_in_use_is_replaced_by_another),
-        IN_BENCH(test_refused_subscription_ends_the_connection_and_names_the_filter),
-        IN_BENCH(test_broker_without_shared_subscriptions_gets_exclusive_filters),
-        IN_BENCH(test_connack_without_shared_subscriptions_means_exclusive),
-        IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
-        IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
-        IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
-        IN_BENCH(test_refused_new_filter_keeps_the_old_one),
-        IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_server_keep_alive_counts),
         IN_BENCH(test_bad_credentials_are_a_refusal),
         IN_BENCH(test_busy_broker_is_no_refusal),

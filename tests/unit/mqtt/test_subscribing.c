@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of a session's subscriptions against a scripted broker: granted, refused, changed. */
+#include <string.h>
+
+#include "tests/support/unit.h"
+#include "tests/unit/mqtt/bench_session.h"
+#include "worker/base/clock.h"
+
+static void test_packet_id_in_use_is_replaced_by_another(void **state)
+{
+    struct bench *bench = *state;
+    bench_begin(bench);
+    bench_accept(bench);
+    broker_connack(&bench->broker, true, true, 0, NULL, 0);
+    while (!mqtt_session_wants_release(bench->session)) {
+        bench_turn(bench);
+    }
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
+    uint16_t first = broker_id(&bench->broker);
+    broker_suback(&bench->broker, true, first, 0x91);
+    while (!mqtt_session_wants_release(bench->session)) {
+        bench_turn(bench);
+    }
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
+    assert_int_not_equal(broker_id(&bench->broker), first);
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
+    while (bench->n_subscribed == 0) {
+        bench_turn(bench);
+    }
+}
+
+/* Answers the first CONNECT and SUBSCRIBE with this code. */
+static void answer_subscribe(struct bench *bench, int code)
+{
+    bench_begin(bench);
+    bench_accept(bench);
+    broker_connack(&bench->broker, true, false, 0, NULL, 0);
+    while (!mqtt_session_wants_release(bench->session)) {
+        bench_turn(bench);
+    }
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), code);
+}
+
+static void test_refused_subscription_ends_the_connection_and_names_the_filter(void **state)
+{
+    struct bench *bench = *state;
+    answer_subscribe(bench, 0x87);
+    bench_wait_down(bench, 1);
+    assert_true(bench->down_refused);
+    assert_non_null(strstr(bench->down_text, "$share/g/a"));
+    assert_non_null(strstr(bench->down_text, "not authorised"));
+}
+
+static void test_broker_without_shared_subscriptions_gets_exclusive_filters(void **state)
+{
+    struct bench *bench = *state;
+    answer_subscribe(bench, 0x9E);
+    while (!mqtt_session_wants_release(bench->session)) {
+        bench_turn(bench);
+    }
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "\0\1a", 3));
+}
+
+static void test_connack_without_shared_subscriptions_means_exclusive(void **state)
+{
+    struct bench *bench = *state;
+    bench_begin(bench);
+    bench_accept(bench);
+    broker_connack(&bench->broker, true, false, 0, "\x2a\0", 2);
+    while (!mqtt_session_wants_release(bench->session)) {
+        bench_turn(bench);
+    }
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_SUBSCRIBE);
+    assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
+}
+
+/* Releases whatever there is to send until the next packet comes. */
+static enum packet_type next_packet(struct bench *bench)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    enum packet_type type = PACKET_NONE;
+    while (type == PACKET_NONE && clock_mono_ms() < deadline_ms) {
+        bench_turn(bench);
+        if (mqtt_session_wants_release(bench->session)) {
+            (void)bench_release(bench);
+        }
+        type = broker_next(&bench->broker);
+    }
+    return type;
+}
+
+static void set_list(struct config_list *list, const char *text)
+{
+    config_list_fini(list);
+    config_list_split(text, list);
+}
+
+static void test_recorded_filters_that_are_not_wanted_are_given_up(void **state)
+{
+    struct bench *bench = *state;
+    config_list_split("$share/g/a,old/#", &bench->recorded);
+    bench_ready(bench);
+    assert_string_equal(bench->subscribed, "$share/g/a old/#");
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "old/#", 5));
+    assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
+    assert_string_equal(bench->subscribed, "$share/g/a old/#");
+    broker_unsuback(&bench->broker, broker_id(&bench->broker));
+    while (bench->n_subscribed < 2) {
+        bench_turn(bench);
+    }
+    assert_string_equal(bench->subscribed, "$share/g/a");
+}
+
+static void test_filter_that_the_owner_still_needs_is_kept_until_it_does_not(void **state)
+{
+    struct bench *bench = *state;
+    bench->keeps = true;
+    config_list_split("old/#", &bench->recorded);
+    bench_ready(bench);
+    uint64_t until_ms = clock_mono_ms() + 500;
+    while (clock_mono_ms() < until_ms) {
+        bench_turn(bench);
+        assert_false(mqtt_session_wants_release(bench->session));
+    }
+    bench->keeps = false;
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+}
+
+static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **state)
+{
+    struct bench *bench = *state;
+    bench_ready(bench);
+    set_list(&bench->shared, "$share/g/b");
+    mqtt_session_revise(bench->session, false);
+    uint64_t begin_ms = clock_mono_ms();
+    enum packet_type type = PACKET_NONE;
+    uint16_t id = 1;
+    /* They never stop: after five seconds the filter goes all the same, the new one first. */
+    while (type != PACKET_SUBSCRIBE && clock_mono_ms() < begin_ms + 20000) {
+        bench_publish(bench, id++, false, "x");
+        type = next_packet(bench);
+    }
+    assert_int_equal(type, PACKET_SUBSCRIBE);
+    assert_in_range(clock_mono_ms() - begin_ms, 4500, 8000);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/b", 10));
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
+    do {
+        type = next_packet(bench);
+    } while (type == PACKET_PUBACK);
+    assert_int_equal(type, PACKET_UNSUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
+}
+
+/* Sends messages until a packet of this type comes. */
+static void busy_until(struct bench *bench, enum packet_type wanted)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    enum packet_type type = PACKET_NONE;
+    for (uint16_t id = 1; type != wanted && clock_mono_ms() < deadline_ms; id++) {
+        bench_publish(bench, id, false, "x");
+        type = next_packet(bench);
+    }
+    assert_int_equal(type, wanted);
+}
+
+static void
+test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again(void **state)
+{
+    struct bench *bench = *state;
+    bench->options.connect_timeout_s = 1;
+    bench_ready(bench);
+    set_list(&bench->shared, "");
+    mqtt_session_revise(bench->session, false);
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+    set_list(&bench->shared, "$share/g/a");
+    mqtt_session_revise(bench->session, false);
+    /* Messages that go through meanwhile do not make the wait for the answer endless. */
+    busy_until(bench, PACKET_SUBSCRIBE);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 1);
+    while (bench->n_subscribed < 2) {
+        bench_turn(bench);
+    }
+    assert_string_equal(bench->subscribed, "$share/g/a");
+    /* Granted, it is as sure as any other. */
+    mqtt_session_revise(bench->session, false);
+    bench_only_pubacks(bench);
+}
+
+static void test_refused_new_filter_keeps_the_old_one(void **state)
+{
+    struct bench *bench = *state;
+    bench_ready(bench);
+    set_list(&bench->shared, "$share/g/b");
+    mqtt_session_revise(bench->session, false);
+    assert_int_equal(next_packet(bench), PACKET_SUBSCRIBE);
+    broker_suback(&bench->broker, true, broker_id(&bench->broker), 0x87);
+    bench_wait_down(bench, 1);
+    assert_true(bench->down_refused);
+    assert_int_equal(bench->n_subscribed, 1); /* what is recorded stays */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_BENCH(test_packet_id_in_use_is_replaced_by_another),
+        IN_BENCH(test_refused_subscription_ends_the_connection_and_names_the_filter),
+        IN_BENCH(test_broker_without_shared_subscriptions_gets_exclusive_filters),
+        IN_BENCH(test_connack_without_shared_subscriptions_means_exclusive),
+        IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
+        IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
+        IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
+        IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
+        IN_BENCH(test_refused_new_filter_keeps_the_old_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

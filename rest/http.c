@@ -3,9 +3,9 @@
  * The HTTP server on microhttpd; the only file that knows it. One daemon for each listening socket,
  * whose few threads serve all its connections: with one thread for each, 64 busy connections wait
  * for each other's turns on the CPU. A request that may block suspends its connection and runs in
- * the pool. microhttpd closes connections on which nothing happens; a further thread, the reaper,
- * closes those that take too long over one request, however busily they drip bytes. Answers of
- * microhttpd itself are HTML, so its own limits lie beyond ours. See http.h.
+ * the pool. microhttpd closes connections on which nothing happens; the reaper closes those that
+ * take too long over one request. Answers of microhttpd itself are HTML, so its own limits lie
+ * beyond ours. See http.h.
  */
 #include "rest/http.h"
 
@@ -18,14 +18,13 @@
 #include <unistd.h>
 
 #include "rest/job_pool.h"
+#include "rest/reaper.h"
 #include "rest/tls.h"
 #include "worker/base/clock.h"
-#include "worker/base/list.h"
 #include "worker/base/lock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/metrics.h"
-#include "worker/base/thread.h"
 
 #ifdef SLUICE_SANITIZED
 #define STACK_SIZE ((size_t)2 * 1024 * 1024)
@@ -52,12 +51,9 @@ struct port {
 
 /* A connection, from its start to just before its socket is closed. */
 struct connection {
-    struct list link; /* in server->reading, while it owes us bytes or takes our answer */
-    struct http_server *server;
+    struct reaped socket; /* watched while it owes us bytes or takes our answer */
     const struct port *port;
     struct tls_identity *identity; /* NULL: plain */
-    int fd;
-    uint64_t deadline_ms; /* to have sent a request, or to have taken the answer */
 };
 
 /* One request; lives from its first line to its completion. The daemon's thread's, but between
@@ -68,6 +64,7 @@ struct exchange {
     const struct port *port;
     struct http_request request; /* set when it is whole; borrows from mhd and the exchange */
     struct http_response response;
+    bool waits;    /* for the pool: see answer */
     bool answered; /* by the pool: response is to be sent */
     char *target;
     struct buf body;
@@ -91,58 +88,20 @@ struct http_server {
     atomic_uint n_connections;
     atomic_bool closing;
     struct lock lock;
-    struct cond ended;   /* n_active has become 0 */
-    struct cond stop;    /* reaper_stop is set */
-    struct list reading; /* connections, earliest deadline first; under lock */
-    unsigned n_active;   /* requests between their first byte and their end; under lock */
-    bool reaper_stop;    /* under lock */
-    struct thread reaper;
+    struct cond ended; /* n_active has become 0 */
+    unsigned n_active; /* requests between their first byte and their end; under lock */
+    struct reaper *reaper;
     struct job_pool *pool;
 };
 
-/* Deadlines are all equally long: one that gets a new one goes to the end. */
 static void watch(struct connection *connection)
 {
-    struct http_server *server = connection->server;
-    lock_take(&server->lock);
-    list_remove(&connection->link);
-    connection->deadline_ms = clock_mono_ms() + 2 * server->idle_timeout_ms;
-    list_push_back(&server->reading, &connection->link);
-    lock_drop(&server->lock);
+    reaper_watch(connection->port->server->reaper, &connection->socket);
 }
 
 static void unwatch(struct connection *connection)
 {
-    lock_take(&connection->server->lock);
-    list_remove(&connection->link);
-    lock_drop(&connection->server->lock);
-}
-
-/* Nobody wakes the reaper for a new connection: its deadline is not before those that the reaper
- * knows, nor before the end of a wait that began when there was none. */
-static void *reaper_main(void *arg)
-{
-    struct http_server *server = arg;
-    lock_take(&server->lock);
-    while (!server->reaper_stop) {
-        uint64_t now = clock_mono_ms();
-        uint64_t next = now + 2 * server->idle_timeout_ms;
-        struct connection *first = NULL;
-        if (!list_empty(&server->reading)) {
-            first = CONTAINER_OF(server->reading.next, struct connection, link);
-            next = first->deadline_ms;
-        }
-        if (now < next) {
-            (void)cond_wait_until(&server->stop, &server->lock, next);
-            continue;
-        }
-        /* Under the lock the socket cannot be closed and its number given to another; the call does
-         * not block. The connection's thread sees the end and cleans up. */
-        list_remove(&first->link);
-        (void)shutdown(first->fd, SHUT_RDWR);
-    }
-    lock_drop(&server->lock);
-    return NULL;
+    reaper_unwatch(connection->port->server->reaper, &connection->socket);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
@@ -154,14 +113,12 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct connection *connection = xcalloc(1, sizeof(*connection));
-        connection->server = server;
         connection->port = port;
-        connection->fd = info->connect_fd;
+        reaper_begin(&connection->socket, info->connect_fd);
         if (port->tls) {
             info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
             connection->identity = tls_begin(port->tls, info->tls_session);
         }
-        list_init(&connection->link);
         *context = connection;
         atomic_fetch_add(&server->n_connections, 1);
         watch(connection);
@@ -207,8 +164,8 @@ static void notice_end(struct MHD_Connection *mhd)
 {
     const struct connection *connection = connection_of(mhd);
     char byte;
-    if (connection && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
-        (void)shutdown(connection->fd, SHUT_RD);
+    if (connection && recv(connection->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        (void)shutdown(connection->socket.fd, SHUT_RD);
     }
 }
 
@@ -423,7 +380,22 @@ static void run_blocking(struct job *job)
     MHD_resume_connection(exchange->mhd);
 }
 
-/* Answers at once, or suspends the connection and leaves the rest to the pool. */
+/* Suspends the connection and leaves the request to the pool. */
+static enum MHD_Result hand_over(struct exchange *exchange)
+{
+    exchange->job.run = run_blocking;
+    MHD_suspend_connection(exchange->mhd);
+    if (!job_pool_add(exchange->port->server->pool, &exchange->job)) {
+        exchange->request.refused = 503;
+        run_blocking(&exchange->job);
+    }
+    return MHD_YES;
+}
+
+/* Answers at once, or says that the request waits for the pool. Then microhttpd has to leave the
+ * state in which it reads before the connection is suspended, so it is suspended in the next call,
+ * which comes at once: in that state it begins with reading when it goes on, finds the end that a
+ * client has half closed with, and drops the answer (0.9.75). */
 static enum MHD_Result answer(struct exchange *exchange, const char *method)
 {
     struct http_server *server = exchange->port->server;
@@ -432,12 +404,7 @@ static enum MHD_Result answer(struct exchange *exchange, const char *method)
         return send_answer(exchange);
     }
     http_response_fini(&exchange->response);
-    exchange->job.run = run_blocking;
-    MHD_suspend_connection(exchange->mhd);
-    if (!job_pool_add(server->pool, &exchange->job)) {
-        exchange->request.refused = 503;
-        run_blocking(&exchange->job);
-    }
+    exchange->waits = true;
     return MHD_YES;
 }
 
@@ -470,18 +437,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         notice_end(mhd);
         return take_body(server, exchange, bytes, length);
     }
-    struct connection *connection = connection_of(mhd);
-    if (!exchange->answered) {
-        unwatch(connection);
-        enum MHD_Result result = answer(exchange, method);
-        if (exchange->job.run) {
-            return result;
-        }
-        watch(connection);
-        return result;
+    if (exchange->waits && !exchange->answered) {
+        unwatch(connection_of(mhd));
+        return hand_over(exchange);
     }
-    watch(connection);
-    return send_answer(exchange);
+    watch(connection_of(mhd));
+    return exchange->answered ? send_answer(exchange) : answer(exchange, method);
 }
 
 /* Targets are decoded by us, segment by segment. */
@@ -529,19 +490,14 @@ static struct MHD_Daemon *start_daemon(struct port *port, int fd)
 
 static void server_free(struct http_server *server)
 {
-    lock_take(&server->lock);
-    server->reaper_stop = true;
-    cond_broadcast(&server->stop);
-    lock_drop(&server->lock);
     /* First the handlers: a suspended connection cannot be closed. */
     job_pool_stop(server->pool);
-    thread_join(&server->reaper);
     for (size_t i = 0; i < server->n_ports; i++) {
         MHD_stop_daemon(server->ports[i].daemon);
     }
     job_pool_free(server->pool);
+    reaper_stop(server->reaper);
     cond_fini(&server->ended);
-    cond_fini(&server->stop);
     lock_fini(&server->lock);
     free(server);
 }
@@ -559,10 +515,8 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     server->arg = options->arg;
     lock_init(&server->lock, LOCK_RANK_REST);
     cond_init(&server->ended);
-    cond_init(&server->stop);
-    list_init(&server->reading);
     server->pool = job_pool_start(options->max_blocking);
-    thread_start(&server->reaper, "rest-reaper", reaper_main, server);
+    server->reaper = reaper_start(2 * options->idle_timeout_ms);
     ASSERT(options->n_listens <= HTTP_MAX_LISTENERS);
     for (size_t i = 0; i < options->n_listens; i++) {
         const struct http_listen *listen = &options->listens[i];

@@ -294,6 +294,8 @@ static void test_a_client_that_ends_its_side_gets_its_answers_and_the_end(void *
     } cases[] = {
         { "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", 200 },
         { "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 200 },
+        { "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n", 200 },
+        { "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 200 },
         { "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\ncut", 0 },
         { "GET /a HTTP/1.1\r\nHost: cu", 0 },
     };
@@ -381,6 +383,32 @@ static void test_a_handler_may_take_longer_than_the_idle_timeout(void **state)
     assert_int_equal(reply.code, 200);
     reply_fini(&reply);
     (void)close(slow);
+}
+
+/* Beside others that say nothing: microhttpd looks first at the connection that was silent for the
+ * longest time, and drops what it would not drop there. */
+static void test_a_client_that_ends_its_side_while_a_handler_blocks_gets_its_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    int others[] = { client_open(fixture->port), client_open(fixture->port) };
+    for (unsigned i = 1; i <= 20; i++) {
+        fixture->hold = true;
+        int fd = client_open(fixture->port);
+        assert_true(client_send(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n", 31));
+        if (i % 2 == 0) {
+            wait_held(fixture, i);
+        }
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        wait_held(fixture, i);
+        let_go(fixture);
+        struct reply reply = client_read(fd);
+        assert_int_equal(reply.code, 200);
+        reply_fini(&reply);
+        (void)close(fd);
+    }
+    for (size_t i = 0; i < N_ELEMENTS(others); i++) {
+        (void)close(others[i]);
+    }
 }
 
 static char *post(const char *target, size_t length)
@@ -528,6 +556,7 @@ int main(void)
         http_test(test_headers_cannot_be_injected),
         http_test(test_connections_are_kept_and_pipelines_answered_in_order),
         http_test(test_a_client_that_ends_its_side_gets_its_answers_and_the_end),
+        http_test(test_a_client_that_ends_its_side_while_a_handler_blocks_gets_its_answer),
         http_test(test_idle_connections_are_closed),
         http_test(test_a_request_that_drips_in_is_cut_off),
         http_test(test_a_handler_may_take_longer_than_the_idle_timeout),

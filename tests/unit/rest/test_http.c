@@ -82,7 +82,7 @@ static bool echo(void *arg, const struct http_request *request, struct http_resp
     return true;
 }
 
-static int start(void **state)
+static int start_with(void **state, unsigned idle_timeout_ms)
 {
     struct fixture *fixture = xcalloc(1, sizeof(*fixture));
     lock_init(&fixture->lock, LOCK_RANK_QUEUE);
@@ -97,7 +97,7 @@ static int start(void **state)
         .n_listens = 1,
         .max_connections = MAX_CONNECTIONS,
         .max_blocking = 4,
-        .idle_timeout_ms = IDLE_MS,
+        .idle_timeout_ms = idle_timeout_ms,
         .max_body = MAX_BODY,
         .max_bodies = MAX_BODIES,
         .max_answers = MAX_ANSWERS,
@@ -107,6 +107,17 @@ static int start(void **state)
     fixture->port = listeners.items[0].port;
     *state = fixture;
     return http_start(&options, &fixture->server, NULL) == ERR_OK ? 0 : -1;
+}
+
+static int start(void **state)
+{
+    return start_with(state, IDLE_MS);
+}
+
+/* For clients that are slow because the machine is. */
+static int start_patient(void **state)
+{
+    return start_with(state, 60 * IDLE_MS);
 }
 
 static int stop(void **state)
@@ -509,11 +520,12 @@ static void test_answers_that_nobody_takes_are_bounded_together(void **state)
     reply_fini(&small);
     (void)close(fd);
     /* What the client that has gone did not take is free again. */
-    uint64_t deadline = clock_mono_ms() + 10000;
-    while (big(fixture) == 503 && clock_mono_ms() < deadline) {
-        (void)sched_yield();
+    uint64_t deadline = clock_mono_ms() + 30000;
+    int code = 503;
+    while (code == 503 && clock_mono_ms() < deadline) {
+        code = big(fixture);
     }
-    assert_int_equal(big(fixture), 200);
+    assert_int_equal(code, 200);
 }
 
 static void test_one_answer_always_has_room(void **state UNUSED)
@@ -562,8 +574,8 @@ int main(void)
         http_test(test_a_handler_may_take_longer_than_the_idle_timeout),
         http_test(test_too_many_connections_are_told_so),
         http_test(test_stop_lets_running_requests_end),
-        cmocka_unit_test_setup_teardown(test_answers_that_nobody_takes_are_bounded_together, start,
-                                        stop),
+        cmocka_unit_test_setup_teardown(test_answers_that_nobody_takes_are_bounded_together,
+                                        start_patient, stop),
         cmocka_unit_test(test_one_answer_always_has_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,44 @@ def test_topic_template_takes_key_header_and_json_field(sink):
     assert inbox.take(1)[0]["topic"] == f"{prefix}/{one.topic}/k1/north/7"
 
 
+def test_configs_of_another_vendor_work_as_they_are(sink):
+    """A source and a sink of Lenses' connectors, as their documents write them."""
+    one = sink()
+    one.kafka.create_topic(one.topic, 1)
+    common = {
+        "tasks.max": "1",
+        "connect.mqtt.hosts": one.mosquitto.uri,
+        "connect.mqtt.service.quality": "1",
+        "connect.mqtt.timeout": "3000",
+        "connect.mqtt.keep.alive": "5000",
+        "connect.mqtt.clean": "false",
+    }
+    stem = "io.lenses.streamreactor.connect.mqtt."
+    back = {
+        **common,
+        "connector.class": stem + "sink.MqttSinkConnector",
+        "topics": one.topic,
+        "connect.mqtt.kcql": f"INSERT INTO `out/{one.topic}` SELECT * FROM {one.topic}",
+    }
+    there = {
+        **common,
+        "connector.class": stem + "source.MqttSourceConnector",
+        "connect.mqtt.client.id": f"{one.topic}-",
+        "connect.mqtt.kcql": f"INSERT INTO {one.topic} SELECT * FROM `in/{one.topic}/+`",
+    }
+    inbox = one.inbox(f"out/{one.topic}")
+    one.create(one.name, back)
+    one.create(f"{one.name}-source", there)
+    try:
+        one.mosquitto.publish(f"in/{one.topic}/a", ["x", "y"])
+        messages = inbox.take(2)
+    finally:
+        one.rest.delete(f"/connectors/{one.name}-source")
+    assert [message["payload"] for message in messages] == ["x", "y"]
+    assert {message["retain"] for message in messages} == {0}
+    assert one.rest.get(f"/connectors/{one.name}/config").body == {"name": one.name, **back}
+
+
 def test_a_structured_value_is_published_as_json_text(sink):
     one = sink().run(
         value_converter="org.apache.kafka.connect.json.JsonConverter",

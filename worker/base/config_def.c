@@ -130,9 +130,9 @@ char *config_text(const struct config_table *table, const struct kvs *config, co
     const struct config_def *def = config_find(table, key);
     ASSERT(def != NULL);
     const char *value = given_value(def, config);
-    if (!value) {
-        value = def->default_value;
-    }
+    CLEANUP(free_charp) char *derived = !value && def->derive ? def->derive(config) : NULL;
+    value = derived ? derived : value;
+    value = value ? value : def->default_value;
     return value ? trimmed(value) : NULL;
 }
 

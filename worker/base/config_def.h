@@ -82,7 +82,10 @@ struct config_def {
      * only the reason ("must not contain ..."); the standard words are put before it. */
     enum err (*check)(const char *value, struct error *reterr);
     const char *const *aliases; /* other names that mean this key, NULL-terminated; or NULL */
-    enum config_cost cost;      /* of a change, in the tables of connectors */
+    /* The value that other keys of a config give this one when it is not there under any of its
+     * names; owned; NULL: they say nothing. NULL instead of a function: none do. */
+    char *(*derive)(const struct kvs *config);
+    enum config_cost cost; /* of a change, in the tables of connectors */
     enum config_importance importance;
     const char *group; /* NULL: null */
     int order;         /* within the group; -1: unordered */
@@ -111,7 +114,8 @@ bool config_parse_bool(const char *text, bool *ret_value);
 /* config_find returns the row of key or of an alias of it, NULL if there is none. */
 const struct config_def *config_find(const struct config_table *table, const char *key);
 /* config_text returns the trimmed text that holds for key (a row's name; ASSERTs that the row
- * exists): the config's value under its name or an alias, else the default; NULL for null. Owned.
+ * exists): the config's value under its name or an alias, else what derive makes of it, else the
+ * default; NULL for null. Owned.
  */
 char *config_text(const struct config_table *table, const struct kvs *config, const char *key);
 /* config_int, config_bool, config_double return the parsed value of a config that was validated;

@@ -9,6 +9,7 @@
 #include "worker/base/config_result.h"
 #include "worker/base/log.h"
 #include "worker/connector.h"
+#include "worker/connectors/lenses.h"
 #include "worker/mqtt/filter.h"
 
 /* Keys of task configs. */
@@ -20,15 +21,16 @@
 enum err mqtt_check_uris(const char *value, struct error *reterr);
 enum err mqtt_check_pem(const char *value, struct error *reterr);
 
-/* mqtt_rows_validate checks the shared keys against each other. */
+/* mqtt_rows_validate checks the shared keys against each other, and names the mend for those of
+ * other connectors that cannot be taken. */
 void mqtt_rows_validate(const struct config_table *table, const struct kvs *config,
                         struct config_result *result);
 /* mqtt_rows_recommend gives `good` as the recommended value of a key that is `bad`: what validate
  * answers has no place for a warning. */
 void mqtt_rows_recommend(struct config_result *result, const char *key, const char *bad,
                          const char *good);
-/* mqtt_rows_warn logs which keys have no effect, those that begin with one of `ignored` (ended by
- * NULL) among them, and that TLS is not checked. */
+/* mqtt_rows_warn logs which keys have no effect, and what to set instead, those that begin with one
+ * of `ignored` (ended by NULL) among them, and that TLS is not checked. */
 void mqtt_rows_warn(const struct config_table *table, const struct kvs *config,
                     const char *const *ignored, const struct log_ctx *log);
 /* mqtt_rows_prefix returns the owned text that client ids begin with. */
@@ -81,9 +83,9 @@ extern const char *const mqtt_also_client_key[];
     {                                                                                              \
         .name = "mqtt.connect.timeout.seconds", .type = CONFIG_INT, .default_value = "30",         \
         .has_min = true, .min = 1, .has_max = true, .max = 3600,                                   \
-        .aliases = mqtt_also_connect_timeout, .cost = change, .importance = CONFIG_LOW,            \
-        .group = "MQTT Broker", .order = place, .width = CONFIG_WIDTH_SHORT,                       \
-        .display_name = "MQTT Connect Timeout",                                                    \
+        .aliases = mqtt_also_connect_timeout, .derive = lenses_connect_timeout, .cost = change,    \
+        .importance = CONFIG_LOW, .group = "MQTT Broker", .order = place,                          \
+        .width = CONFIG_WIDTH_SHORT, .display_name = "MQTT Connect Timeout",                       \
         .doc = "Longest time for one attempt to connect, from the name lookup to the "             \
                "broker's answer."                                                                  \
     }
@@ -91,9 +93,9 @@ extern const char *const mqtt_also_client_key[];
     {                                                                                              \
         .name = "mqtt.keepalive.interval.seconds", .type = CONFIG_INT, .default_value = "60",      \
         .has_min = true, .min = 5, .has_max = true, .max = 65535, .aliases = mqtt_also_keepalive,  \
-        .cost = CONFIG_COST_RECONNECT, .importance = CONFIG_LOW, .group = "MQTT Broker",           \
-        .order = place, .width = CONFIG_WIDTH_SHORT, .display_name = "MQTT Keepalive Interval",    \
-        .doc = what                                                                                \
+        .derive = lenses_keepalive, .cost = CONFIG_COST_RECONNECT, .importance = CONFIG_LOW,       \
+        .group = "MQTT Broker", .order = place, .width = CONFIG_WIDTH_SHORT,                       \
+        .display_name = "MQTT Keepalive Interval", .doc = what                                     \
     }
 #define MQTT_ROW_MAX_RETRY(place)                                                                  \
     {                                                                                              \

@@ -4,6 +4,7 @@
 
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/connectors/lenses.h"
 #include "worker/connectors/mqtt_sink/sink_task.h"
 #include "worker/kafka/props.h"
 
@@ -399,6 +400,8 @@ static const char *const class_names[] = {
     "MqttSink",
     "io.confluent.connect.mqtt.MqttSinkConnector",
     "sluice.MqttSink",
+    LENSES_CLASS("sink", "MqttSinkConnector"),
+    LENSES_OLD_CLASS("sink", "MqttSinkConnector"),
     NULL,
 };
 

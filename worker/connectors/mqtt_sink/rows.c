@@ -6,12 +6,17 @@
 static const char *const tombstones[] = { "publish", "skip", NULL };
 
 static const char *const also_mqtt_server_uri[] = { "mqtt.server_uris",
-                                                    "camel.kamelet.mqtt5-sink.brokerUrl", NULL };
+                                                    "camel.kamelet.mqtt5-sink.brokerUrl",
+                                                    "connect.mqtt.hosts", NULL };
 static const char *const also_mqtt_topic[] = { "camel.kamelet.mqtt5-sink.topic", NULL };
+static const char *const also_mqtt_qos[] = { "connect.mqtt.service.quality", NULL };
+static const char *const also_mqtt_retained[] = { "connect.mqtt.retained.messages", NULL };
 static const char *const also_mqtt_username[] = { "mqtt.user", "camel.kamelet.mqtt5-sink.username",
-                                                  NULL };
-static const char *const also_mqtt_password[] = { "camel.kamelet.mqtt5-sink.password", NULL };
-static const char *const also_mqtt_client_id_prefix[] = { "mqtt.client_id", NULL };
+                                                  "connect.mqtt.username", NULL };
+static const char *const also_mqtt_password[] = { "camel.kamelet.mqtt5-sink.password",
+                                                  "connect.mqtt.password", NULL };
+static const char *const also_mqtt_client_id_prefix[] = { "mqtt.client_id",
+                                                          "connect.mqtt.client.id", NULL };
 
 const struct config_def mqtt_sink_rows[] = {
     MQTT_ROW_SERVER_URI(also_mqtt_server_uri),
@@ -21,6 +26,7 @@ const struct config_def mqtt_sink_rows[] = {
       .check = mqtt_sink_check_topic,
       .non_empty = true,
       .aliases = also_mqtt_topic,
+      .derive = lenses_mqtt_topic,
       .cost = CONFIG_COST_PIPELINE,
       .importance = CONFIG_HIGH,
       .group = "MQTT Broker",
@@ -32,6 +38,7 @@ const struct config_def mqtt_sink_rows[] = {
              "stand for braces." },
     { .name = "mqtt.qos",
       .type = CONFIG_INT,
+      .aliases = also_mqtt_qos,
       .default_value = "1",
       .has_min = true,
       .min = 0,
@@ -47,6 +54,8 @@ const struct config_def mqtt_sink_rows[] = {
              "Maximum QoS lowers it." },
     { .name = "mqtt.retained.enabled",
       .type = CONFIG_BOOLEAN,
+      .aliases = also_mqtt_retained,
+      .derive = lenses_retained,
       .default_value = "true",
       .cost = CONFIG_COST_PIPELINE,
       .importance = CONFIG_HIGH,
@@ -170,6 +179,13 @@ const struct config_def mqtt_sink_rows[] = {
     MQTT_ROW_LOOP_PROTECTION("MQTT Message", 5),
     MQTT_ROW_LOOP_BROKER("MQTT Message", 6),
     MQTT_TLS_ROWS,
+    LENSES_ROW_KCQL(
+        lenses_check_sink,
+        "Statements of Lenses' connector, INSERT INTO <MQTT topic> SELECT * FROM "
+        "<Kafka topic>, that stand for mqtt.topic where it is not set; with it "
+        "mqtt.retained.enabled is false by default. The target may be _key, _topic, or with "
+        "PROPERTIES('mqtt.target.from.field'='true') a field; all statements must have the "
+        "same one, and name each of `topics`."),
 };
 
 const struct config_table mqtt_sink_table = MQTT_SINK_TABLE;

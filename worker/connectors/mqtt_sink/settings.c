@@ -62,6 +62,7 @@ static void check_size(const struct kvs *config, struct config_result *result)
 void mqtt_sink_validate(const struct kvs *config, struct config_result *result)
 {
     mqtt_rows_validate(&mqtt_sink_table, config, result);
+    lenses_check_topics(config, result);
     check_size(config, result);
 }
 

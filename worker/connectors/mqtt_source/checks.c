@@ -42,7 +42,8 @@ enum err mqtt_source_check_dropped_topic(const char *value, struct error *reterr
 static bool has_long_id(const struct kvs *config)
 {
     const char *name = kvs_get(config, "name");
-    const char *prefix = kvs_get(config, "mqtt.client.id.prefix");
+    CLEANUP(free_charp)
+    char *prefix = config_text(&mqtt_source_table, config, "mqtt.client.id.prefix");
     return (name ? strlen(name) : 0) + (prefix ? strlen(prefix) : 0) > 65000;
 }
 

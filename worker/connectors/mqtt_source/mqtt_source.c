@@ -8,6 +8,7 @@
 
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/connectors/lenses.h"
 #include "worker/connectors/mqtt_source/record_of_filters.h"
 #include "worker/connectors/mqtt_source/retire.h"
 #include "worker/connectors/mqtt_source/source_task.h"
@@ -345,6 +346,8 @@ static const char *const class_names[] = {
     "MqttSource",
     "io.confluent.connect.mqtt.MqttSourceConnector",
     "sluice.MqttSource",
+    LENSES_CLASS("source", "MqttSourceConnector"),
+    LENSES_OLD_CLASS("source", "MqttSourceConnector"),
     NULL,
 };
 

@@ -7,15 +7,19 @@ static const char *const retirements[] = { "auto", "force", "never", NULL };
 static const char *const modes[] = { "shared", "exclusive", "auto", NULL };
 
 static const char *const also_mqtt_server_uri[] = { "mqtt.server_uris",
-                                                    "camel.kamelet.mqtt5-source.brokerUrl", NULL };
+                                                    "camel.kamelet.mqtt5-source.brokerUrl",
+                                                    "connect.mqtt.hosts", NULL };
 static const char *const also_mqtt_topics[] = { "mqtt.topic", "camel.kamelet.mqtt5-source.topic",
                                                 NULL };
+static const char *const also_mqtt_qos[] = { "connect.mqtt.service.quality", NULL };
 static const char *const also_mqtt_username[] = { "mqtt.user",
-                                                  "camel.kamelet.mqtt5-source.username", NULL };
-static const char *const also_mqtt_password[] = { "camel.kamelet.mqtt5-source.password", NULL };
+                                                  "camel.kamelet.mqtt5-source.username",
+                                                  "connect.mqtt.username", NULL };
+static const char *const also_mqtt_password[] = { "camel.kamelet.mqtt5-source.password",
+                                                  "connect.mqtt.password", NULL };
 static const char *const also_mqtt_client_id_prefix[] = { "mqtt.client_id",
                                                           "camel.kamelet.mqtt5-source.clientId",
-                                                          NULL };
+                                                          "connect.mqtt.client.id", NULL };
 
 const struct config_def mqtt_source_rows[] = {
     MQTT_ROW_SERVER_URI(also_mqtt_server_uri),
@@ -25,6 +29,7 @@ const struct config_def mqtt_source_rows[] = {
       .non_empty = true,
       .check = mqtt_source_check_filters,
       .aliases = also_mqtt_topics,
+      .derive = lenses_filters,
       .cost = CONFIG_COST_SUBSCRIPTIONS,
       .importance = CONFIG_HIGH,
       .group = "MQTT Broker",
@@ -35,6 +40,7 @@ const struct config_def mqtt_source_rows[] = {
              "form $share/<group>/<filter> is used as it is." },
     { .name = "mqtt.qos",
       .type = CONFIG_INT,
+      .aliases = also_mqtt_qos,
       .default_value = "1",
       .has_min = true,
       .min = 0,
@@ -196,6 +202,7 @@ const struct config_def mqtt_source_rows[] = {
       .default_value = "mqtt",
       .non_empty = true,
       .check = mqtt_source_check_topic,
+      .derive = lenses_kafka_topic,
       .cost = CONFIG_COST_PIPELINE,
       .importance = CONFIG_HIGH,
       .group = "Kafka",
@@ -253,6 +260,12 @@ const struct config_def mqtt_source_rows[] = {
     MQTT_ROW_LOOP_PROTECTION("Kafka", 6),
     MQTT_ROW_LOOP_BROKER("Kafka", 7),
     MQTT_TLS_ROWS,
+    LENSES_ROW_KCQL(
+        lenses_check_source,
+        "Statements of Lenses' connector, INSERT INTO <Kafka topic> SELECT * FROM "
+        "<filter>, that stand for mqtt.topics and kafka.topic where those are not set. All "
+        "must have one Kafka topic. Clauses for keys and converters are refused with the "
+        "keys that stand for them."),
 };
 
 const struct config_table mqtt_source_table = MQTT_SOURCE_TABLE;

@@ -27,6 +27,8 @@ STRING = "org.apache.kafka.connect.storage.StringConverter"
 # What both workers are started with, so that defaults that come from the worker are the same.
 WORKER = {"key.converter": STRING, "value.converter": STRING}
 
+STREAMREACTOR = "streamreactor.connect.mqtt"
+
 SHARED_WORDS = {
     "@string": STRING,
     "@json": "org.apache.kafka.connect.json.JsonConverter",
@@ -67,10 +69,14 @@ def sides(connect_part, sluice_part, folder, mqtt_uri):
             "@sourceconnector": "MqttSourceConnector",
             "@sourceclass": "io.confluent.connect.mqtt.MqttSourceConnector",
             "@sourceclass ": "sluice.MqttSource",
+            "@sourceclass  ": f"io.lenses.{STREAMREACTOR}.source.MqttSourceConnector",
+            "@sourceclass   ": f"com.datamountaineer.{STREAMREACTOR}.source.MqttSourceConnector",
             "@sink": "MqttSink",
             "@sinkconnector": "MqttSinkConnector",
             "@sinkclass": "io.confluent.connect.mqtt.MqttSinkConnector",
             "@sinkclass ": "sluice.MqttSink",
+            "@sinkclass  ": f"io.lenses.{STREAMREACTOR}.sink.MqttSinkConnector",
+            "@sinkclass   ": f"com.datamountaineer.{STREAMREACTOR}.sink.MqttSinkConnector",
             "@version": version,
         },
         {

@@ -60,6 +60,9 @@ CONTEXTS = [
     ("rest.advertise", {"kind": "StatefulSet"}),
     ("rest.tls.verifyWorkers", {"kind": "StatefulSet", "rest": {"advertise": "podName"}}),
     ("service.nodePort", {"service": {"type": "NodePort"}}),
+    ("service.externalTrafficPolicy", {"service": {"type": "NodePort"}}),
+    ("service.loadBalancerClass", {"service": {"type": "LoadBalancer"}}),
+    ("service.loadBalancerSourceRanges", {"service": {"type": "LoadBalancer"}}),
     ("serviceAccount.create", {"serviceAccount": {"name": ""}}),
 ]
 # Another value than the default, where it cannot be guessed.
@@ -90,6 +93,9 @@ SAMPLES = {
     "hostAliases": [{"ip": "10.0.0.1"}],
     "dnsPolicy": "Default",
     "service.nodePort": 30000,
+    "service.loadBalancerSourceRanges": ["10.0.0.0/8"],
+    "service.ipFamilies": ["IPv4"],
+    "probes.port": 8085,
     "ingress.hosts": [{"host": "x"}],
     "ingress.tls": [{"hosts": ["x"]}],
     "httpRoute.parentRefs": [{"name": "x"}],

@@ -60,6 +60,9 @@ true
 {{- if and $tls.enabled (ne $tls.clientAuth "none") (not $tls.caKey) -}}
 {{- fail (printf "rest.tls.clientAuth is %s: rest.tls.caKey must name the authorities of the clients' certificates" $tls.clientAuth) -}}
 {{- end -}}
+{{- if eq (include "sluice.probePort" .) (toString (int .Values.rest.port)) -}}
+{{- fail (printf "probes.port and rest.port are both %d: set probes.port to a port of its own" (int .Values.rest.port)) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "sluice.checkScaling" -}}

@@ -55,13 +55,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
-{{/* The metadata of an object: list of context, ending of its name, and a dict of its own `labels`, `annotations`, and `name` where that is another. */}}
+{{/* The metadata of an object: list of context, ending of its name, and a dict of its own `labels`, `annotations`, and `name` and `namespace` where these are others. */}}
 {{- define "sluice.metadata" -}}
 {{- $context := index . 0 -}}
 {{- $own := dict -}}
 {{- if gt (len .) 2 }}{{ $own = index . 2 }}{{ end -}}
 name: {{ $own.name | default (print (include "sluice.fullname" $context) (index . 1)) }}
-namespace: {{ include "sluice.namespace" $context }}
+namespace: {{ $own.namespace | default (include "sluice.namespace" $context) }}
 labels:
   {{- include "sluice.labels" $context | nindent 2 }}
   {{- with $own.labels }}
@@ -149,6 +149,15 @@ true
 
 {{- define "sluice.scheme" -}}
 {{- ternary "https" "http" .Values.rest.tls.enabled -}}
+{{- end -}}
+
+{{/* The port that only probes ask; nothing where they ask the REST port. */}}
+{{- define "sluice.probePort" -}}
+{{- if not (kindIs "invalid" .Values.probes.port) -}}
+{{- int .Values.probes.port -}}
+{{- else if and .Values.rest.tls.enabled (eq .Values.rest.tls.clientAuth "required") -}}
+8084
+{{- end -}}
 {{- end -}}
 
 {{/* Names of the secrets that the worker reads when it starts, as a JSON list. */}}

@@ -1,20 +1,20 @@
 {{/* The pod, the same in Deployment and StatefulSet. SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* Probe of a kind: list of context and name. With client certificates required only the port can be looked at. */}}
+{{/* Probe of a kind: list of context and name. */}}
 {{- define "sluice.probe" -}}
 {{- $context := index . 0 -}}
 {{- $probe := index $context.Values.probes (index . 1) -}}
 {{- if $probe.enabled }}
 {{ index . 1 }}Probe:
-  {{- if and $context.Values.rest.tls.enabled (eq $context.Values.rest.tls.clientAuth "required") }}
-  tcpSocket:
-    port: rest
-  {{- else }}
   httpGet:
     path: {{ $probe.path }}
+    {{- if include "sluice.probePort" $context }}
+    port: probes
+    scheme: HTTP
+    {{- else }}
     port: rest
     scheme: {{ include "sluice.scheme" $context | upper }}
-  {{- end }}
+    {{- end }}
   periodSeconds: {{ $probe.periodSeconds }}
   timeoutSeconds: {{ $probe.timeoutSeconds }}
   failureThreshold: {{ $probe.failureThreshold }}
@@ -161,6 +161,11 @@ ports:
   - name: rest
     containerPort: {{ .Values.rest.port }}
     protocol: TCP
+  {{- with include "sluice.probePort" . }}
+  - name: probes
+    containerPort: {{ . }}
+    protocol: TCP
+  {{- end }}
 env:
   {{- include "sluice.env" . | trim | nindent 2 }}
 {{- with .Values.envFrom }}

@@ -26,6 +26,7 @@
 {{- $rest := (index . 0).Values.rest -}}
 {{- $into := index . 1 -}}
 {{- $_ := set $into "listeners" (printf "%s://:%d" (include "sluice.scheme" (index . 0)) (int $rest.port)) -}}
+{{- with include "sluice.probePort" (index . 0) }}{{ $_ := set $into "probe.listeners" (printf "http://:%s" .) }}{{ end -}}
 {{- if $rest.tls.enabled -}}
 {{- $prefix := "listeners.https.ssl." -}}
 {{- $_ := set $into (print $prefix "keystore.type") "PEM" -}}

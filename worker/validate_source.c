@@ -223,6 +223,15 @@ static bool fit_together(const struct validation *v, const struct override_kind 
     return try_props(v, kind->role, &overrides, &error) == ERR_OK;
 }
 
+/* As in Connect, the name with its prefix, and the one without it to be shown. */
+static void define(struct config_value *entry, const char *key)
+{
+    struct config_def def;
+    if (!entry->def && kafka_props_define(key, &def)) {
+        config_value_define(entry, &def, NULL, key, -1);
+    }
+}
+
 /* Each override is tried alone, so that the error stands at its key. */
 static void check_override(const struct validation *v, const struct override_kind *kind,
                            const struct kv *item)
@@ -231,6 +240,7 @@ static void check_override(const struct validation *v, const struct override_kin
     kvs_init(&overrides);
     kvs_set(&overrides, item->key + strlen(kind->prefix), item->value);
     struct config_value *entry = validate_entry(v, item->key);
+    define(entry, item->key + strlen(kind->prefix));
     CLEANUP(free_charp)
     char *policy = worker_config_text(v->worker_props, "connector.client.config.override.policy");
     if (!policy_allows(policy, item->key + strlen(kind->prefix))) {

@@ -296,6 +296,33 @@ enum err kafka_props_check(enum kafka_role role, const struct kvs *props, struct
     return err;
 }
 
+bool kafka_props_define(const char *key, struct config_def *ret_def)
+{
+    static const enum config_type types[] = {
+        [PROP_TEXT] = CONFIG_STRING, [PROP_SECRET] = CONFIG_PASSWORD, [PROP_INT] = CONFIG_INT,
+        [PROP_LONG] = CONFIG_LONG,   [PROP_BOOLEAN] = CONFIG_BOOLEAN,
+    };
+    static const char *const docs[] = {
+        [PROP_PASS] = "Setting of Kafka's Java clients, with the same meaning here.",
+        [PROP_CONVERT] = "Setting of Kafka's Java clients; what it means here is derived from it.",
+        [PROP_PART] =
+            "Setting of Kafka's Java clients, read together with those that belong to it.",
+        [PROP_IGNORE] = NULL,
+        [PROP_REFUSE] = "Setting that a connector must not change.",
+    };
+    const struct prop_row *row = prop_find(key);
+    if (!row || !docs[row->action]) {
+        return false;
+    }
+    *ret_def = (struct config_def){
+        .type = types[row->type],
+        .importance = CONFIG_LOW,
+        .order = -1,
+        .doc = docs[row->action],
+    };
+    return true;
+}
+
 const char *kafka_version_string(void)
 {
     return rd_kafka_version_str();

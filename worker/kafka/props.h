@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "worker/base/config_def.h"
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
 
@@ -38,6 +39,11 @@ enum err kafka_props_build(enum kafka_role role, const struct kvs *worker,
  * Errors: ERR_INVALID with Connect's words "Invalid value x for configuration k: ...". */
 enum err kafka_props_check(enum kafka_role role, const struct kvs *props,
                            struct error *reterr) MUST_CHECK;
+
+/* kafka_props_define fills ret_def with what there is to say of a property under its Java name, but
+ * for its name: type and meaning. There is no default: that is librdkafka's, or the role's. False,
+ * and nothing written, for names that nothing is known of, and for those without effect. */
+bool kafka_props_define(const char *key, struct config_def *ret_def);
 
 /* kafka_version_string returns librdkafka's version, e.g. "2.0.2". */
 const char *kafka_version_string(void);

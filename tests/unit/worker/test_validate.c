@@ -311,6 +311,23 @@ static void test_aliases_that_contradict_each_other(void **state)
     assert_good(f);
 }
 
+static void test_overrides_that_have_an_effect_have_a_definition(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "producer.override.linger.ms", "5");
+    kvs_set(&f->config, "producer.override.max.block.ms", "5");
+    kvs_set(&f->config, "producer.override.nope", "5");
+    assert_good(f);
+    const struct config_value *entry =
+        config_result_find(&f->result, "producer.override.linger.ms");
+    assert_non_null(entry->def);
+    assert_string_equal(entry->def->name, "producer.override.linger.ms");
+    assert_string_equal(entry->def->display_name, "linger.ms");
+    assert_int_equal(entry->def->type, CONFIG_LONG);
+    assert_string_equal(entry->value, "5");
+    assert_null(config_result_find(&f->result, "producer.override.max.block.ms")->def);
+}
+
 static void test_producer_overrides_have_the_error_at_their_key(void **state)
 {
     struct fixture *f = *state;
@@ -416,6 +433,7 @@ int main(void)
         VALIDATES(test_nulls),
         VALIDATES(test_unknown_keys_are_no_error_and_not_shown),
         VALIDATES(test_aliases_that_contradict_each_other),
+        VALIDATES(test_overrides_that_have_an_effect_have_a_definition),
         VALIDATES(test_producer_overrides_have_the_error_at_their_key),
         VALIDATES(test_topic_creation),
         VALIDATES(test_what_mqtt_cannot_give_is_refused),

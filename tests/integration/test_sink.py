@@ -241,6 +241,18 @@ def test_configs_of_another_vendor_work_as_they_are(sink):
     assert one.rest.get(f"/connectors/{one.name}/config").body == {"name": one.name, **back}
 
 
+def test_a_data_format_stands_for_a_converter(sink):
+    one = sink().run(input_data_format="JSON", mqtt_topic="f/{value.room}")
+    inbox = one.inbox("f/#")
+    one.kafka.produce(one.topic, [("k", '{"room":"hall"}')])
+    (message,) = inbox.take(1)
+    assert (message["topic"], message["payload"]) == ("f/hall", '{"room":"hall"}')
+    one.put(input_data_format="BYTES")
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, [("k", "no JSON")])
+    assert inbox.payloads(1) == ["no JSON"]
+
+
 def test_a_structured_value_is_published_as_json_text(sink):
     one = sink().run(
         value_converter="org.apache.kafka.connect.json.JsonConverter",

@@ -84,11 +84,6 @@ static const struct {
     const char *instead; /* with this key set they are of no account; NULL: always */
     const char *mend;
 } replaced[] = {
-    { "input.data.format", "", "value.converter",
-      "set value.converter instead: org.apache.kafka.connect.converters.ByteArrayConverter for "
-      "BYTES, org.apache.kafka.connect.storage.StringConverter for STRING, "
-      "org.apache.kafka.connect.json.JsonConverter with value.converter.schemas.enable=false for "
-      "JSON; there is no schema registry here" },
     { "mqtt.ssl.trust.store.file", "", NULL,
       "write the certificates as PEM into a file and name it in mqtt.ssl.trust.store.path" },
     { "mqtt.ssl.key.store.file", "", NULL,

@@ -140,7 +140,7 @@ static void test_names_in_statements_are_checked(void **state UNUSED)
 
 static void test_what_would_do_something_else_is_refused_with_the_mend(void **state UNUSED)
 {
-    assert_error(sink, "input.data.format", "JSON", "set value.converter instead");
+    assert_error(sink, "input.data.format", "AVRO", "no schema registry here");
     assert_error(sink, "connect.mqtt.error.policy", "NOOP", "set errors.tolerance instead");
     assert_error(source, "connect.converter.avro.schemas", "a=b", "Avro is not read here");
     assert_error(source, "mqtt.ssl.trust.store.file", "data:text/plain;base64,QQ==",

@@ -2,6 +2,8 @@
 /* Record to message. See prepare.h. */
 #include "worker/connectors/mqtt_sink/prepare.h"
 
+#include <strings.h>
+
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_sink/extras.h"
 #include "worker/connectors/mqtt_sink/sink_task.h"
@@ -10,6 +12,7 @@
 
 #define BYTES_CONVERTER  "org.apache.kafka.connect.converters.ByteArrayConverter"
 #define HEADER_CONVERTER "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+#define STRING_CONVERTER "org.apache.kafka.connect.storage.StringConverter"
 #define JSON_CONVERTER   "org.apache.kafka.connect.json.JsonConverter"
 
 struct preparer {
@@ -35,6 +38,34 @@ static enum err open_json(struct converter **ret_converter, struct error *reterr
     return converter_open(&config, NULL, "value.converter", JSON_CONVERTER, ret_converter, reterr);
 }
 
+/* What a config says, or what input.data.format says in its place. */
+static enum err open_value(const struct kvs *config, const struct kvs *worker,
+                           struct converter **ret_converter, struct error *reterr)
+{
+    static const struct {
+        const char *format;
+        const char *converter;
+    } formats[] = { { "BYTES", BYTES_CONVERTER },
+                    { "STRING", STRING_CONVERTER },
+                    { "JSON", JSON_CONVERTER } };
+    CLEANUP(free_charp)
+    char *format = config_text(&mqtt_sink_table, config, "input.data.format");
+    CLEANUP(kvs_fini) struct kvs whole;
+    kvs_init(&whole);
+    kvs_copy(&whole, config);
+    bool stands = format && !kvs_get(config, "value.converter");
+    for (size_t i = 0; stands && i < N_ELEMENTS(formats); i++) {
+        if (strcasecmp(format, formats[i].format) == 0) {
+            kvs_set(&whole, "value.converter", formats[i].converter);
+        }
+    }
+    if (stands && !kvs_get(config, "value.converter.schemas.enable")) {
+        kvs_set(&whole, "value.converter.schemas.enable", "false");
+    }
+    return converter_open(&whole, worker, "value.converter", BYTES_CONVERTER, ret_converter,
+                          reterr);
+}
+
 enum err preparer_new(const struct task_context *context, const struct sink_settings *settings,
                       struct preparer **ret_preparer, struct error *reterr)
 {
@@ -46,9 +77,7 @@ enum err preparer_new(const struct task_context *context, const struct sink_sett
     arena_init(&preparer->arena);
     enum err err = converter_open(config, worker, "key.converter", BYTES_CONVERTER,
                                   &preparer->key_converter, reterr);
-    err = err ? err
-              : converter_open(config, worker, "value.converter", BYTES_CONVERTER,
-                               &preparer->value_converter, reterr);
+    err = err ? err : open_value(config, worker, &preparer->value_converter, reterr);
     err = err ? err
               : converter_open(config, worker, "header.converter", HEADER_CONVERTER,
                                &preparer->header_converter, reterr);

@@ -178,6 +178,17 @@ const struct config_def mqtt_sink_rows[] = {
              "start with mqtt., sluice. or __connect." },
     MQTT_ROW_LOOP_PROTECTION("MQTT Message", 5),
     MQTT_ROW_LOOP_BROKER("MQTT Message", 6),
+    { .name = "input.data.format",
+      .type = CONFIG_STRING,
+      .check = mqtt_sink_check_format,
+      .cost = CONFIG_COST_PIPELINE,
+      .importance = CONFIG_LOW,
+      .group = "Other Connectors",
+      .order = 2,
+      .width = CONFIG_WIDTH_SHORT,
+      .display_name = "Input Data Format",
+      .doc = "Stands for value.converter where that is not set: BYTES, STRING or JSON (without "
+             "schemas)." },
     MQTT_TLS_ROWS,
     LENSES_ROW_KCQL(
         lenses_check_sink,

@@ -2,6 +2,8 @@
 /* Parsed settings, checks and the division into tasks. See settings.h. */
 #include "worker/connectors/mqtt_sink/settings.h"
 
+#include <strings.h>
+
 #include "worker/base/config_result.h"
 #include "worker/base/mem.h"
 #include "worker/connectors/mqtt_rows.h"
@@ -20,6 +22,19 @@ enum err mqtt_sink_check_topic(const char *value, struct error *reterr)
         topic_template_free(template);
     }
     return err;
+}
+
+enum err mqtt_sink_check_format(const char *value, struct error *reterr)
+{
+    static const char *const formats[] = { "", "BYTES", "STRING", "JSON" };
+    for (size_t i = 0; i < N_ELEMENTS(formats); i++) {
+        if (strcasecmp(value, formats[i]) == 0) {
+            return ERR_OK;
+        }
+    }
+    return error_set(reterr, ERR_INVALID,
+                     "it must be BYTES, STRING or JSON, as there is no schema registry here; or "
+                     "leave it out and set value.converter");
 }
 
 /* ---- checks across keys ---- */

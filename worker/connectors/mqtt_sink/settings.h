@@ -9,7 +9,7 @@
 #include "worker/connectors/mqtt_sink/topic.h"
 
 /* The rows of rows.c; the number stands here because other files' constants need it. */
-#define MQTT_SINK_N_ROWS 31
+#define MQTT_SINK_N_ROWS 32
 #define MQTT_SINK_TABLE                                                                            \
     {                                                                                              \
         mqtt_sink_rows, MQTT_SINK_N_ROWS                                                           \
@@ -19,6 +19,8 @@ extern const struct config_table mqtt_sink_table;
 
 /* mqtt_sink_check_topic checks a topic template; as config_def.check. */
 enum err mqtt_sink_check_topic(const char *value, struct error *reterr);
+/* mqtt_sink_check_format checks the name of a data format; likewise. */
+enum err mqtt_sink_check_format(const char *value, struct error *reterr);
 /* mqtt_sink_validate checks keys against each other. */
 void mqtt_sink_validate(const struct kvs *config, struct config_result *result);
 /* mqtt_sink_task_configs makes tasks.max equal tasks: Kafka's group divides the partitions. */

@@ -251,50 +251,16 @@ class Mosquitto(Proc):
 
     def publish(self, topic, payloads, qos=1, retain=False, options=()):
         """Publishes texts without line ends, a message each; returns when all are acked."""
-        argv = [
-            "mosquitto_pub",
-            "-V",
-            "5",
-            "-h",
-            self.host,
-            "-p",
-            str(self.port),
-            "-t",
-            topic,
-            "-q",
-            str(qos),
-            "-l",
-            *(["-r"] if retain else []),
-            *options,
-        ]
-        done = subprocess.run(
-            argv,
-            input="".join(f"{text}\n" for text in payloads),
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise LabError(f"mosquitto_pub failed: {done.stderr}")
+        text = "".join(f"{text}\n" for text in payloads)
+        self._publish(topic, "-l", text.encode(), qos, ["-r", *options] if retain else options)
 
     def publish_bytes(self, topic, payload, qos=1, retain=False, options=()):
         """Publishes one message of any bytes, none included."""
-        argv = [
-            "mosquitto_pub",
-            "-V",
-            "5",
-            "-h",
-            self.host,
-            "-p",
-            str(self.port),
-            "-t",
-            topic,
-            "-q",
-            str(qos),
-            "-s",
-            *(["-r"] if retain else []),
-            *options,
-        ]
+        self._publish(topic, "-s", payload, qos, ["-r", *options] if retain else options)
+
+    def _publish(self, topic, how, payload, qos, options):
+        argv = ["mosquitto_pub", "-V", "5", "-h", self.host, "-p", str(self.port)]
+        argv += ["-t", topic, "-q", str(qos), how, *options]
         done = subprocess.run(argv, input=payload, capture_output=True, check=False)
         if done.returncode != 0:
             raise LabError(f"mosquitto_pub failed: {done.stderr.decode()}")

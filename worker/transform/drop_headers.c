@@ -5,13 +5,7 @@
 #include "worker/transform/util.h"
 
 static const struct config_def rows[] = {
-    { .name = "headers",
-      .type = CONFIG_LIST,
-      .required = true,
-      .check = check_filled,
-      .importance = CONFIG_HIGH,
-      .order = -1,
-      .doc = "Names of the headers to remove." },
+    FILLED_LIST_ROW("headers", "Names of the headers to remove."),
 };
 
 static void close_drop(void *state)

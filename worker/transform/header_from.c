@@ -7,20 +7,8 @@
 static const char *const operations[] = { "move", "copy", NULL };
 
 static const struct config_def rows[] = {
-    { .name = "fields",
-      .type = CONFIG_LIST,
-      .required = true,
-      .check = check_filled,
-      .importance = CONFIG_HIGH,
-      .order = -1,
-      .doc = "Fields whose values become headers." },
-    { .name = "headers",
-      .type = CONFIG_LIST,
-      .required = true,
-      .check = check_filled,
-      .importance = CONFIG_HIGH,
-      .order = -1,
-      .doc = "Names of the headers, in the order of the fields." },
+    FILLED_LIST_ROW("fields", "Fields whose values become headers."),
+    FILLED_LIST_ROW("headers", "Names of the headers, in the order of the fields."),
     { .name = "operation",
       .type = CONFIG_STRING,
       .required = true,

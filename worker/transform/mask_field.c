@@ -8,13 +8,7 @@
 #define PURPOSE "mask fields"
 
 static const struct config_def rows[] = {
-    { .name = "fields",
-      .type = CONFIG_LIST,
-      .required = true,
-      .check = check_filled,
-      .importance = CONFIG_HIGH,
-      .order = -1,
-      .doc = "Fields to hide." },
+    FILLED_LIST_ROW("fields", "Fields to hide."),
     { .name = "replacement",
       .type = CONFIG_STRING,
       .non_empty = true,

@@ -13,6 +13,13 @@
         .doc = "Takes the default of a field's schema where the field is null."                    \
     }
 
+/* The row of a list that has to be given and must not be empty. */
+#define FILLED_LIST_ROW(key, what)                                                                 \
+    {                                                                                              \
+        .name = key, .type = CONFIG_LIST, .required = true, .check = check_filled,                 \
+        .importance = CONFIG_HIGH, .order = -1, .doc = what                                        \
+    }
+
 /* check_filled is a row's check: a list with nothing in it is refused. */
 enum err check_filled(const char *value, struct error *reterr);
 /* require_struct, require_map: ERR_INVALID with Connect's text when value is none. purpose is the

@@ -7,13 +7,7 @@
 #define PURPOSE "copying fields from value to key"
 
 static const struct config_def rows[] = {
-    { .name = "fields",
-      .type = CONFIG_LIST,
-      .required = true,
-      .check = check_filled,
-      .importance = CONFIG_HIGH,
-      .order = -1,
-      .doc = "Fields of the value that make the key." },
+    FILLED_LIST_ROW("fields", "Fields of the value that make the key."),
     NULL_DEFAULT_ROW,
 };
 

@@ -231,3 +231,30 @@ def test_copies_on_the_same_connection_become_no_records(cluster, broker, fresh_
     records = made.wait_payloads(["first", "held", "last"])
     note(f"{sum(map(metric, names)):.0f} copies of one message made no record")
     assert len(records) == 3
+
+
+@pytest.mark.parametrize("broker", ["nats"], indirect=True)
+def test_retired_session_waits_for_what_a_timer_sends_again(cluster, broker, fresh_kafka, note):
+    """NATS sends what a killed worker had not acknowledged only half a minute later."""
+    kafka = fresh_kafka()
+    made = cluster(1, mosquitto=broker, kafka=kafka)
+    topics = {"mqtt_topics": ",".join(f"{made.prefix}/{part}/#" for part in "ab")}
+    made.create(tasks_max=2, **topics)
+    made.publish(["first"], sub="b/x")
+    made.wait_payloads(["first"])
+    kafka.kill9()
+    held = texts("held", 20)
+    made.publish(held, sub="b/x")
+    wait_until(
+        lambda: made.rest.metric_sum("sluice_inflight_records") >= 1, 20, made.tails
+    )
+    made.rest.kill9()
+    begun = time.monotonic()
+    kafka.start()
+    made.add(1)
+    config = made.source_config(tasks_max=2, mqtt_sessions=1, **topics)
+    wait_until(
+        lambda: made.rest.put("/connectors/c/config", config).status == 200, 30, made.tails
+    )
+    made.wait_payloads(["first", *held], 90)
+    note(f"whole {time.monotonic() - begun:.1f} s after the kill")

@@ -137,7 +137,7 @@ def test_initially_stopped_connector_takes_offsets_before_its_first_start(pair, 
     assert pair.rest.put(f"/connectors/{name}/resume").status == 202
     wanted = f"$share/{pair.group}-{name}/{pair.prefix}/#"
     wait_until(
-        lambda: all(o == {"filters": [wanted]} for o in subscribed(pair, name).values()),
+        lambda: all(o["filters"] == [wanted] for o in subscribed(pair, name).values()),
         20,
         lambda: f"{wanted}, there is {offsets_of(pair.rest, name)}",
     )

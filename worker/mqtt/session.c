@@ -551,6 +551,11 @@ bool mqtt_session_connected(const struct mqtt_session *session)
     return session_is_connected(session);
 }
 
+bool mqtt_session_v5(const struct mqtt_session *session)
+{
+    return session->v5;
+}
+
 size_t mqtt_session_held(const struct mqtt_session *session)
 {
     return redelivery_held(session->redelivery);

@@ -163,6 +163,8 @@ void mqtt_session_retry_now(struct mqtt_session *session);
 bool mqtt_session_idle(const struct mqtt_session *session);
 /* mqtt_session_connected tells whether the broker has accepted the connection. */
 bool mqtt_session_connected(const struct mqtt_session *session);
+/* mqtt_session_v5 tells whether the present or last connection speaks MQTT 5. */
+bool mqtt_session_v5(const struct mqtt_session *session);
 /* mqtt_session_held returns the number of messages whose PUBACK is held. */
 size_t mqtt_session_held(const struct mqtt_session *session);
 /* mqtt_session_take_resent returns how many copies of messages that are still held the broker has

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "worker/base/buf.h"
 #include "worker/base/config_def.h"
 #include "worker/base/mem.h"
 
@@ -190,4 +191,29 @@ void mqtt_uri_format(const struct mqtt_uri *uri, char *text, size_t size)
     bool ipv6 = strchr(uri->host, ':') != NULL;
     (void)snprintf(text, size, "%s://%s%s%s:%d", uri->tls ? "mqtts" : "mqtt", ipv6 ? "[" : "",
                    uri->host, ipv6 ? "]" : "", uri->port);
+}
+
+char *mqtt_uris_text(const struct mqtt_uris *uris)
+{
+    struct buf text;
+    buf_init(&text);
+    for (size_t i = 0; i < uris->n_items; i++) {
+        char entry[300];
+        mqtt_uri_format(&uris->items[i], entry, sizeof(entry));
+        buf_printf(&text, "%s%s", i == 0 ? "" : ",", entry);
+    }
+    return buf_take(&text);
+}
+
+bool mqtt_uris_meet(const struct mqtt_uris *a, const struct mqtt_uris *b)
+{
+    for (size_t i = 0; i < a->n_items; i++) {
+        for (size_t k = 0; k < b->n_items; k++) {
+            if (a->items[i].port == b->items[k].port &&
+                strcasecmp(a->items[i].host, b->items[k].host) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
 }

@@ -28,5 +28,9 @@ void mqtt_uri_fini(struct mqtt_uri *uri);
 enum err mqtt_uris_parse(const char *text, struct mqtt_uris *ret_uris,
                          struct error *reterr) MUST_CHECK;
 void mqtt_uris_fini(struct mqtt_uris *uris);
+/* mqtt_uris_text returns the list as owned text of such entries, joined by ","; mqtt_uris_meet
+ * tells whether two lists have an address in common. */
+char *mqtt_uris_text(const struct mqtt_uris *uris);
+bool mqtt_uris_meet(const struct mqtt_uris *a, const struct mqtt_uris *b);
 /* mqtt_uri_format writes "mqtt://host:port" or "mqtts://..." for logs. */
 void mqtt_uri_format(const struct mqtt_uri *uri, char *text, size_t size);

@@ -297,15 +297,8 @@ static uint32_t takeover_wait_ms(const struct task_context *context)
     return ms > 0 && ms < 60000 ? (uint32_t)ms + 500 : 1500;
 }
 
-static void take_parts(struct reader *reader, const struct reader_parts *parts)
+void reader_set_options(struct reader *reader)
 {
-    reader->context = parts->context;
-    reader->settings = parts->settings;
-    reader->pipeline = parts->pipeline;
-    config_list_fini(&reader->own_filters);
-    if (reader->phase == LEAVE_NOT) {
-        source_settings_own_filters(reader->settings, reader->k, &reader->own_filters);
-    }
     reader->options = reader->settings->options;
     reader->options.client_id = reader->client_id;
     reader->options.watch = reader->k == 0 ? reader->settings->dropped_topic : NULL;
@@ -314,9 +307,19 @@ static void take_parts(struct reader *reader, const struct reader_parts *parts)
     reader->options.leaving = &reader->leaving;
     reader->options.takeover_wait_ms = takeover_wait_ms(reader->context);
     reader->options.log = reader->context->log;
-    if (reader->phase != LEAVE_NOT) {
-        leaver_options(reader);
+    leaver_options(reader);
+}
+
+static void take_parts(struct reader *reader, const struct reader_parts *parts)
+{
+    reader->context = parts->context;
+    reader->settings = parts->settings;
+    reader->pipeline = parts->pipeline;
+    config_list_fini(&reader->own_filters);
+    if (reader->k >= 0) {
+        source_settings_own_filters(reader->settings, reader->k, &reader->own_filters);
     }
+    reader_set_options(reader);
 }
 
 /* Takes client_id. */
@@ -329,8 +332,10 @@ static struct reader *make(const struct reader_parts *parts, int k, char *client
     reader->phase = k < 0 ? LEAVE_DRAIN : LEAVE_NOT;
     reader->client_id = client_id;
     reader->since_ms = clock_mono_ms();
+    filters_load(context->control, reader->client_id, &reader->recorded, &reader->leaving,
+                 &reader->broker);
     take_parts(reader, parts);
-    filters_load(context->control, reader->client_id, &reader->recorded, &reader->leaving);
+    leaver_look(reader);
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
                                 always_copies(reader));
     reader->next_careful = CAREFUL_MESSAGES;
@@ -355,7 +360,7 @@ struct reader *reader_new_leaving(const struct reader_parts *parts, const char *
 
 const char *reader_leaving(const struct reader *reader)
 {
-    return reader->phase == LEAVE_NOT ? NULL : reader->client_id;
+    return reader->k >= 0 ? NULL : reader->client_id;
 }
 
 bool reader_gone(const struct reader *reader)
@@ -370,6 +375,9 @@ void reader_adopt(struct reader *reader, const struct reader_parts *parts, bool 
     take_parts(reader, parts);
     if (quiet) {
         window_keep_copies(reader->window, always_copies(reader) || reader->careful > 0);
+    }
+    if (anew) {
+        leaver_look(reader);
     }
     mqtt_session_revise(reader->session, anew);
 }
@@ -388,7 +396,7 @@ bool reader_quiet(const struct reader *reader)
 
 bool reader_answered(const struct reader *reader)
 {
-    return reader->answered || reader->phase != LEAVE_NOT;
+    return reader->answered || reader->k < 0;
 }
 
 void reader_free(struct reader *reader)
@@ -402,6 +410,8 @@ void reader_free(struct reader *reader)
     config_list_fini(&reader->own_filters);
     config_list_fini(&reader->recorded);
     config_list_fini(&reader->leaving);
+    mqtt_uris_fini(&reader->old_uris);
+    free(reader->broker);
     free(reader->client_id);
     free(reader);
 }

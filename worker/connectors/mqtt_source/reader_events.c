@@ -152,6 +152,9 @@ static void on_subscribed(void *arg, const struct config_list *filters)
 {
     struct reader *reader = arg;
     reader->answered = true;
+    if (!leaver_subscribed(reader)) {
+        return;
+    }
     if (filter_list_set(&reader->recorded, filters) || reader->leaving.n_items > 0) {
         reader->subscribed = true;
     }
@@ -161,7 +164,8 @@ static void on_subscribed(void *arg, const struct config_list *filters)
 void reader_store_filters(struct reader *reader)
 {
     reader->subscribed = false;
-    filters_store(reader->context->control, reader->client_id, &reader->recorded, &reader->leaving);
+    filters_store(reader->context->control, reader->client_id, &reader->recorded, &reader->leaving,
+                  reader->broker);
 }
 
 /* Stored before the UNSUBSCRIBE is sent: another session that gives up such a filter must not take
@@ -177,7 +181,7 @@ static void on_leaving(void *arg, const struct config_list *filters)
 static bool may_give_up(void *arg, const char *filter)
 {
     const struct reader *reader = arg;
-    if (reader->phase != LEAVE_NOT) {
+    if (reader->k < 0) {
         return reader->settings->retire_anyway ||
                filters_may_retire(reader->context->control, reader->settings, filter);
     }
@@ -200,10 +204,13 @@ static void note_lost_session(struct reader *reader)
 static void on_connected(void *arg, bool session_present)
 {
     struct reader *reader = arg;
-    if (!session_present && reader->recorded.n_items > 0 && !reader->options.clean) {
+    bool known = !reader->elsewhere && (reader->k < 0 || reader->phase == LEAVE_NOT);
+    if (known && !session_present && reader->recorded.n_items > 0 && !reader->options.clean) {
         note_lost_session(reader);
     }
+    reader->elsewhere = false;
     leaver_connected(reader, session_present);
+    reader->parted_ms = 0;
     reader->offline_ms = 0;
     reader->parked = false;
     metric_add(reader->context->metrics, METRIC_MQTT_CONNECTS, 0, 1);
@@ -222,11 +229,17 @@ static void on_down(void *arg, const struct mqtt_down *down)
     uint64_t now_ms = clock_mono_ms();
     reader->offline_ms = reader->offline_ms ? reader->offline_ms : now_ms;
     reader->parked = down->reason == MQTT_DOWN_PARKED;
+    if (down->connected) {
+        reader->parted_ms = down->reason == MQTT_DOWN_ASKED ? now_ms : 0;
+    }
     reader->answered = true;
     reader->gate_closed = true;
     reader->connection_lost = true;
     if (down->connected && down->reason != MQTT_DOWN_ASKED) {
         metric_add(reader->context->metrics, METRIC_MQTT_RECONNECTS, (unsigned)down->reason, 1);
+    }
+    if (leaver_refused(reader, down)) {
+        return;
     }
     int64_t retry_ms = reader->settings->errors.retry_timeout_ms;
     bool patient = retry_ms < 0 || now_ms - reader->offline_ms < (uint64_t)retry_ms;

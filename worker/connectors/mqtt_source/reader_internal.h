@@ -16,9 +16,13 @@ struct waiting {
     struct mqtt_message message;
 };
 
-/* X(name): how far a session that is given up for good has come. */
+/* X(name): how far a session that is given up for good has come; or one of the connector's whose
+ * broker has another address now: FETCH, MEET, and unless it is the same broker AGAIN and END at
+ * the old one. */
 #define LEAVE_PHASES(X)                                                                            \
-    X(NOT)   /* it is one of the connector's */                                                    \
+    X(NOT)   /* it is one of the connector's, at its broker */                                     \
+    X(FETCH) /* at the old broker: what is queued there is read */                                 \
+    X(MEET) /* at the new one: a session that is there already shows that it is the same broker */ \
     X(DRAIN) /* read, and its filters given up */                                                  \
     X(AGAIN) /* connected anew: some brokers hand out the rest only then */                        \
     X(END)   /* connected with a clean start, so that the broker forgets it */                     \
@@ -41,10 +45,20 @@ struct reader {
     char *client_id;
     int k; /* number of the session; -1: it is given up for good */
     enum leave_phase phase;
-    bool phase_over;   /* the connection closes, then the next phase begins */
-    uint64_t since_ms; /* when the first phase began */
-    uint64_t last_ms;  /* when a message came last, or the connection began */
-    size_t n_late;     /* messages that the session still brought */
+    bool phase_over;           /* the connection closes, then the next phase begins */
+    uint64_t since_ms;         /* when the first phase began */
+    uint64_t began_ms;         /* when this phase began */
+    uint64_t tried_ms;         /* since when it finds no broker */
+    char *broker;              /* that the session is recorded to be at; NULL: unknown */
+    struct mqtt_uris old_uris; /* the same, while it moves from there */
+    uint64_t parted_ms;        /* when the last connection was ended here; 0: it was not */
+    bool stale;                /* that is too long ago to tell a broker by its session */
+    bool other;                /* the new broker did not know the session */
+    bool met;                  /* the new broker has granted the subscriptions */
+    bool left_behind;          /* the old broker keeps the session: what is next is NOT */
+    bool elsewhere;            /* the session at the new broker is not the one that is recorded */
+    uint64_t last_ms;          /* when a message came last, or the connection began */
+    size_t n_late;             /* messages that the session still brought */
     struct mqtt_session *session;
     struct window *window;
     struct list waiting;
@@ -78,13 +92,21 @@ bool reader_take_result(struct reader *reader, enum pipeline_result result);
  * it to the broker. */
 void reader_send_waiting(struct reader *reader);
 void reader_forget_waiting(struct reader *reader);
-/* The end of a session for good (leaver.c). leaver_options leaves out all subscriptions and, at the
- * end, keeps nothing at the broker. leaver_wish returns what to do in place of `wish`;
- * leaver_connected and leaver_note hear of connections and messages; leaver_deadline returns when
- * to look again, UINT64_MAX if on events only. */
+/* reader_set_options makes the session's options from the settings and the phase. */
+void reader_set_options(struct reader *reader);
+/* The end of a session for good, and its move to another broker (leaver.c). leaver_look begins the
+ * latter if the record tells of another broker. leaver_options leaves out all subscriptions and, at
+ * the end, keeps nothing at the broker. leaver_wish returns what to do in place of `wish`;
+ * leaver_connected, leaver_subscribed, leaver_refused and leaver_note hear of connections,
+ * subscriptions (false: they are not the reader's to record), refusals (false: the reader's
+ * business) and messages; leaver_deadline returns when to look again, UINT64_MAX if on events only.
+ */
+void leaver_look(struct reader *reader);
 void leaver_options(struct reader *reader);
 enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, uint64_t now_ms);
 void leaver_connected(struct reader *reader, bool session_present);
+bool leaver_subscribed(struct reader *reader);
+bool leaver_refused(struct reader *reader, const struct mqtt_down *down);
 void leaver_note(struct reader *reader, uint64_t now_ms);
 uint64_t leaver_deadline(const struct reader *reader, uint64_t now_ms);
 /* reader_store_filters records what the session is subscribed to. */

@@ -26,8 +26,10 @@ static void read_list(const cJSON *offset, const char *name, struct config_list 
 }
 
 void filters_load(struct task_control *control, const char *client_id,
-                  struct config_list *ret_filters, struct config_list *ret_leaving)
+                  struct config_list *ret_filters, struct config_list *ret_leaving,
+                  char **ret_broker)
 {
+    *ret_broker = NULL;
     *ret_filters = (struct config_list){ NULL, 0 };
     *ret_leaving = (struct config_list){ NULL, 0 };
     CLEANUP(free_charp) char *partition = partition_of(client_id);
@@ -38,6 +40,8 @@ void filters_load(struct task_control *control, const char *client_id,
     }
     read_list(offset, "filters", ret_filters);
     read_list(offset, "leaving", ret_leaving);
+    const cJSON *broker = cJSON_GetObjectItemCaseSensitive(offset, "broker");
+    *ret_broker = cJSON_IsString(broker) ? xstrdup(broker->valuestring) : NULL;
     filter_list_add_all(ret_filters, ret_leaving);
 }
 
@@ -46,7 +50,8 @@ static bool holds(struct task_control *control, const char *client_id, const cha
 {
     struct config_list filters;
     struct config_list leaving;
-    filters_load(control, client_id, &filters, &leaving);
+    CLEANUP(free_charp) char *broker = NULL;
+    filters_load(control, client_id, &filters, &leaving, &broker);
     bool held = filter_list_has(&filters, filter) && !filter_list_has(&leaving, filter);
     config_list_fini(&filters);
     config_list_fini(&leaving);
@@ -116,7 +121,8 @@ static void add_list(cJSON *offset, const char *name, const struct config_list *
 }
 
 void filters_store(struct task_control *control, const char *client_id,
-                   const struct config_list *filters, const struct config_list *leaving)
+                   const struct config_list *filters, const struct config_list *leaving,
+                   const char *broker)
 {
     CLEANUP(json_delete) cJSON *offset = cJSON_CreateObject();
     struct config_list staying;
@@ -125,6 +131,9 @@ void filters_store(struct task_control *control, const char *client_id,
     config_list_fini(&staying);
     if (leaving->n_items > 0) {
         add_list(offset, "leaving", leaving);
+    }
+    if (broker) {
+        (void)cJSON_AddStringToObject(offset, "broker", broker);
     }
     CLEANUP(free_charp) char *text = json_print(offset);
     CLEANUP(free_charp) char *partition = partition_of(client_id);
@@ -160,12 +169,15 @@ enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struc
     }
     const cJSON *filters = cJSON_GetObjectItemCaseSensitive(offset, "filters");
     const cJSON *leaving = cJSON_GetObjectItemCaseSensitive(offset, "leaving");
-    bool whole = cJSON_GetArraySize(offset) == (leaving ? 2 : 1);
-    if (!whole || !cJSON_IsArray(filters) || (leaving && !cJSON_IsArray(leaving))) {
-        return error_set(reterr, ERR_INVALID,
-                         "The offset of an MQTT source must be null or {\"filters\": [..]}, a list "
-                         "of topic filters that the session is subscribed to, with \"leaving\": "
-                         "[..] if some are just being given up");
+    const cJSON *broker = cJSON_GetObjectItemCaseSensitive(offset, "broker");
+    bool whole = cJSON_GetArraySize(offset) == 1 + (leaving != NULL) + (broker != NULL);
+    if (!whole || !cJSON_IsArray(filters) || (leaving && !cJSON_IsArray(leaving)) ||
+        (broker && !cJSON_IsString(broker))) {
+        return error_set(
+            reterr, ERR_INVALID,
+            "The offset of an MQTT source must be null or {\"filters\": [..]}, a list "
+            "of topic filters that the session is subscribed to, with \"leaving\": "
+            "[..] if some are just being given up and \"broker\": the addresses that it was at");
     }
     enum err err = check_filters(filters, "filters", reterr);
     return err || !leaving ? err : check_filters(leaving, "leaving", reterr);

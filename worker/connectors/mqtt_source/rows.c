@@ -109,7 +109,8 @@ const struct config_def mqtt_source_rows[] = {
              "and then ended, so that nothing queued in it is lost. force: the same "
              "without waiting for another session. never: they are not given up; the "
              "number does not become smaller, and those with another prefix stay at the "
-             "broker until they expire." },
+             "broker until they expire. The same holds for those at the old broker when "
+             "mqtt.server.uri names another one: they are read out there first." },
     { .name = "mqtt.session.expiry.seconds",
       .type = CONFIG_LONG,
       .default_value = "3600",

@@ -263,6 +263,7 @@ enum err source_settings_read(const char *connector, const struct kvs *config,
     if (settings->dropped_topic && settings->dropped_topic[0] == '\0') {
         free(TAKE(settings->dropped_topic));
     }
+    settings->retire_never = retire_is(config, "never");
     settings->retire_anyway = retire_is(config, "force");
     error_policy_read(CONNECTOR_SOURCE, config, &settings->errors);
     read_options(config, settings);

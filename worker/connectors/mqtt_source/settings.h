@@ -51,6 +51,7 @@ struct source_settings {
     size_t n_sessions;
     char *dropped_topic;         /* where the broker tells what it dropped; NULL: not watched */
     struct config_list retiring; /* client ids of sessions that this task is to give up for good */
+    bool retire_never;           /* no session is given up */
     bool retire_anyway;          /* also where nobody has taken over what they are subscribed to */
     size_t window;               /* messages of one session on their way */
     struct error_policy errors;

@@ -180,8 +180,10 @@ void runner_resume(struct runner *runner, uint64_t incarnation)
     }
 }
 
+/* A set that becomes smaller starts nothing: the metrics of those that have ended go here. */
 void runner_update(struct runner *runner, uint64_t incarnation, const struct runner_update *update)
 {
+    sweep(runner);
     struct task *task = find(runner, incarnation);
     if (task) {
         task_ask_update(task, update);

@@ -264,6 +264,24 @@ static void test_offsets_reach_the_port(void **state)
     lock_drop(&f->lock);
 }
 
+static void test_a_set_that_becomes_smaller_takes_the_metrics_of_ended_tasks_along(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
+    struct metric_scope *scope = metrics_task("c", 0);
+    metric_add(scope, METRIC_RECORDS_IN, 0, 5);
+    metrics_task_drop(scope);
+    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+    /* What is left goes over to new configs: no task starts. */
+    const struct runner_update update = { &f->config, &f->task_config, true, UINT64_MAX };
+    runner_update(f->runner, 99, &update);
+    scope = metrics_task("c", 0);
+    assert_true(metric_get(scope, METRIC_RECORDS_IN, 0) < 0.5);
+    metrics_task_drop(scope);
+}
+
 static void test_retirement(void **state)
 {
     struct fixture *f = *state;
@@ -390,6 +408,7 @@ int main(void)
         RUNS(test_incarnations_do_not_mix),
         RUNS(test_restart_is_counted_and_goes_on_counting),
         RUNS(test_offsets_reach_the_port),
+        RUNS(test_a_set_that_becomes_smaller_takes_the_metrics_of_ended_tasks_along),
         RUNS(test_retirement),
         RUNS(test_traces_show_the_placeholder_of_a_value),
         RUNS(test_a_task_whose_config_cannot_be_resolved_fails),

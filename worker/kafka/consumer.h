@@ -36,7 +36,7 @@ struct kafka_consumer_handlers {
      * was deleted and made again, so that what was taken of it means nothing; or, with NULL, of one
      * that the log tells of. */
     void (*on_reset)(void *arg, struct kafka_partition *partition);
-    /* The outcome of kafka_consumer_commit. */
+    /* The outcome of kafka_consumer_commit; not within close, whose caller keeps no positions. */
     void (*on_committed)(void *arg, enum err err, const char *text);
     /* The group or a topic cannot be used, for good: text for people. */
     void (*on_error)(void *arg, enum err err, const char *text);

@@ -181,8 +181,10 @@ void consumer_take_committed(struct kafka_consumer *consumer, rd_kafka_event_t *
             code = item->err;
         }
     }
-    consumer->handlers.on_committed(consumer->handlers.arg, code ? rdk_err(code) : ERR_OK,
-                                    code ? rd_kafka_err2str(code) : "");
+    if (!consumer->closing) {
+        consumer->handlers.on_committed(consumer->handlers.arg, code ? rdk_err(code) : ERR_OK,
+                                        code ? rd_kafka_err2str(code) : "");
+    }
 }
 
 int64_t kafka_consumer_lag(const struct kafka_consumer *consumer,

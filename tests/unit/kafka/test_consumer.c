@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "tests/unit/kafka/mock_cluster.h"
-#include "worker/kafka/consumer.h"
+#include "worker/kafka/consumer_internal.h"
 #include "worker/kafka/producer.h"
+
+/* An answer that is late, but no reason to give up. */
+#define SLOW_MS 400
 
 struct fixture {
     struct mock mock;
@@ -222,6 +225,43 @@ static void test_a_position_is_committed_when_asked_and_not_before(void **state)
     assert_int_equal(committed_offset(fixture, 0), 1);
 }
 
+/* Answers come as late as this from now on. */
+static void answer_after(struct fixture *fixture, int ms)
+{
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(fixture->mock.cluster, 1, ms), 0);
+}
+
+/* Takes a record and serves until its position is on its way to Kafka. */
+static void begin_commit(struct fixture *fixture)
+{
+    struct kafka_fetched fetched;
+    struct error error;
+    take_one(fixture, &fetched);
+    const struct kafka_position position = { fetched.partition, fetched.offset + 1 };
+    answer_after(fixture, SLOW_MS);
+    assert_int_equal(kafka_consumer_commit(fixture->consumer, &position, 1, &error), ERR_OK);
+    kafka_fetched_free(&fetched);
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    while (!fixture->consumer->committing && clock_mono_ms() < until) {
+        turn(fixture);
+    }
+    assert_true(fixture->consumer->committing);
+    assert_int_equal(fixture->n_committed, 0);
+}
+
+static void test_a_commit_that_is_answered_during_the_close_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+    produce(fixture, 0, "v1");
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    begin_commit(fixture);
+    kafka_consumer_close(TAKE(fixture->consumer), PATIENCE_MS);
+    assert_int_equal(fixture->n_committed, 0);
+    answer_after(fixture, 0);
+    assert_int_equal(committed_offset(fixture, 0), 1);
+}
+
 static void test_a_pause_holds_records_back_and_goes_on_where_it_was(void **state)
 {
     struct fixture *fixture = *state;
@@ -270,6 +310,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_records_come_with_all_they_have, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_position_is_committed_when_asked_and_not_before,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_commit_that_is_answered_during_the_close_is_not_told,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_holds_records_back_and_goes_on_where_it_was,
                                         set_up, tear_down),

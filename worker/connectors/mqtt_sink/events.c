@@ -272,6 +272,9 @@ static void on_revoked(void *arg, struct kafka_partition *const *partitions, siz
 
 void sink_committed(struct sink_task *task, enum err err, const char *text)
 {
+    if (!task->backlog) {
+        return;
+    }
     bool late = task->n_gone > 0;
     task->committing = false;
     task->n_gone = 0;

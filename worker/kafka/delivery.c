@@ -66,9 +66,20 @@ void kafka_tracker_fini(struct kafka_tracker *tracker)
     ASSERT(left == 0);
 }
 
-void tracker_take(struct kafka_tracker *tracker)
+uint32_t tracker_take(struct kafka_tracker *tracker)
 {
-    (void)atomic_fetch_add_explicit(&tracker->n_undelivered, 1, memory_order_relaxed);
+    return atomic_fetch_add_explicit(&tracker->n_undelivered, 1, memory_order_relaxed);
+}
+
+/* A wake-up for nothing would bring the owner back at once, and again, for as long as the queue is
+ * full of other owners' records. */
+void tracker_give_back(struct kafka_tracker *tracker, uint32_t n_before)
+{
+    if (n_before > 0) {
+        tracker_release(tracker, 1);
+    } else {
+        (void)atomic_fetch_sub_explicit(&tracker->n_undelivered, 1, memory_order_relaxed);
+    }
 }
 
 void tracker_release(struct kafka_tracker *tracker, uint32_t n)

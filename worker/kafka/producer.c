@@ -241,7 +241,7 @@ enum err kafka_producer_send(struct kafka_producer *producer, const struct recor
         flight->err = err;
         return err;
     }
-    tracker_take(tracker);
+    uint32_t n_before = tracker_take(tracker);
     rd_kafka_error_t *error = produce(producer, entry ? entry->handle : NULL, record, flight);
     if (!error) {
         return ERR_OK; /* the flight is the poll thread's now */
@@ -251,7 +251,7 @@ enum err kafka_producer_send(struct kafka_producer *producer, const struct recor
     err = refusal(producer, entry, code, record, reterr);
     flight->err = err;
     flight->kafka_code = (int)code;
-    tracker_release(tracker, 1);
+    tracker_give_back(tracker, n_before);
     return err;
 }
 

@@ -56,9 +56,9 @@ void kafka_producer_drop(struct kafka_producer *producer);
 
 /* kafka_producer_send hands a record over; key, value and headers are copied. `flight` is filled
  * and reported later through its tracker. Errors, none of which will be reported again:
- * ERR_UNAVAILABLE: local queue full, try again after the next report; ERR_TOO_LARGE, ERR_NOT_FOUND,
- * ERR_REJECTED: this record cannot be written; ERR_FENCED: fatal, get a new producer. Thread: any.
- */
+ * ERR_UNAVAILABLE: local queue full, try again after the next report, or after a while, as they may
+ * all be other owners'; ERR_TOO_LARGE, ERR_NOT_FOUND, ERR_REJECTED: this record cannot be written;
+ * ERR_FENCED: fatal, get a new producer. Thread: any, but one at a time for each tracker. */
 enum err kafka_producer_send(struct kafka_producer *producer, const struct record *record,
                              struct kafka_tracker *tracker, struct kafka_flight *flight,
                              struct error *reterr) MUST_CHECK;

@@ -28,6 +28,37 @@ static void test_release_wakes_at_zero_only(void **state UNUSED)
     (void)close(fd);
 }
 
+static void test_a_refused_record_wakes_nobody(void **state UNUSED)
+{
+    struct kafka_tracker tracker;
+    eventfd_t value = 0;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    kafka_tracker_init(&tracker, fd, NULL);
+    tracker_give_back(&tracker, tracker_take(&tracker));
+    assert_int_equal(tracker.n_undelivered, 0);
+    assert_int_equal(eventfd_read(fd, &value), -1);
+    kafka_tracker_fini(&tracker);
+    (void)close(fd);
+}
+
+static void test_a_refusal_does_not_swallow_the_wake_of_the_last_report(void **state UNUSED)
+{
+    struct kafka_tracker tracker;
+    eventfd_t value = 0;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    kafka_tracker_init(&tracker, fd, NULL);
+    (void)tracker_take(&tracker);
+    uint32_t n_before = tracker_take(&tracker);
+    tracker_release(&tracker, 1);
+    assert_int_equal(eventfd_read(fd, &value), -1);
+    tracker_give_back(&tracker, n_before);
+    assert_int_equal(tracker.n_undelivered, 0);
+    assert_int_equal(eventfd_read(fd, &value), 0);
+    assert_int_equal(value, 1);
+    kafka_tracker_fini(&tracker);
+    (void)close(fd);
+}
+
 static void *release_all(void *arg)
 {
     struct kafka_tracker *tracker = arg;
@@ -110,6 +141,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_release_wakes_at_zero_only),
+        cmocka_unit_test(test_a_refused_record_wakes_nobody),
+        cmocka_unit_test(test_a_refusal_does_not_swallow_the_wake_of_the_last_report),
         cmocka_unit_test(test_concurrent_releases_come_down_to_zero_with_one_wake),
         cmocka_unit_test(test_after_fini_nobody_writes_the_eventfd),
     };

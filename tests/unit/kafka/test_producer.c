@@ -235,6 +235,33 @@ static void test_a_full_queue_says_try_again(void **state)
     assert_int_equal(fixture->tracker.n_failed, 0);
 }
 
+/* The second owner has nothing on its way: nothing that it could be woken for. */
+static void test_a_queue_full_of_others_records_wakes_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kafka_tracker tracker;
+    struct kafka_flight flight;
+    struct error error;
+    eventfd_t value = 0;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    kafka_tracker_init(&tracker, fd, NULL);
+    kvs_set(&fixture->props, "queue.buffering.max.messages", "1");
+    assert_int_equal(rd_kafka_mock_broker_set_down(fixture->mock.cluster, 1), 0);
+    open_producer(fixture);
+    struct record record = record_of("t", "k", "v");
+    assert_int_equal(send_one(fixture, 0, &record), ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kafka_producer_send(fixture->producer, &record, &tracker, &flight, &error),
+                         ERR_UNAVAILABLE);
+        assert_int_equal(tracker.n_undelivered, 0);
+        assert_int_equal(eventfd_read(fd, &value), -1);
+    }
+    assert_int_equal(rd_kafka_mock_broker_set_up(fixture->mock.cluster, 1), 0);
+    await_zero(fixture);
+    kafka_tracker_fini(&tracker);
+    (void)close(fd);
+}
+
 /* What the broker answers, and what the flight tells. */
 static const struct {
     rd_kafka_resp_err_t answer;
@@ -430,6 +457,7 @@ int main(void)
         TEST(test_wrong_properties_are_refused),
         TEST(test_a_record_too_large_is_refused_and_not_counted),
         TEST(test_a_full_queue_says_try_again),
+        TEST(test_a_queue_full_of_others_records_wakes_nobody),
         TEST(test_a_refusal_of_the_broker_is_told_by_the_flight),
         TEST(test_a_passing_refusal_is_retried_by_itself),
         TEST(test_an_illegal_topic_name_is_refused_at_once),

@@ -311,7 +311,7 @@ def test_helm_3_scales_upgrades_and_rolls_back(chapter, release, publishing, not
 
 
 def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
-    """Stable names, static members: a worker that comes back within the session timeout keeps its work."""
+    """Stable names, static members: who comes back under its old name is taken in as who it is, and stays."""
     chapter.node.run("helm", "uninstall", NAME, "--ignore-not-found", "--wait")
     chapter.run("install", "--set kind=StatefulSet --set rest.advertise=podName")
     assert sorted(release.ready()) == [f"{NAME}-0", f"{NAME}-1"]
@@ -319,14 +319,21 @@ def test_stateful_set_is_rolled_pod_by_pod(chapter, release, publishing, note):
     names = {f"{name}.{NAME}-workers.{chapter.node.namespace}.svc:8083" for name in release.ready()}
     assert set(release.spread(FLOW)) == names
     before = {pod["metadata"]["uid"] for pod in release.pods()}
-    with publishing() as load:
+    with publishing() as load, Asking(release, FLOW) as asking:
         took = timed(chapter.run, "upgrade")
         release.wait_pods(2)
         release.wait_running(FLOW, workers=2)
     assert not before & {pod["metadata"]["uid"] for pod in release.pods()}
-    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s")
+    assert restarts(release) == [0, 0], release.tails()
+    account(load, release, note, 0, f"2 of 2 pods replaced {took:.1f} s; {asking.check()}")
     chapter.run("uninstall")
     wait_until(lambda: not release.pods(), 60, "the pods to go")
+
+
+def restarts(release):
+    return [
+        entry["restartCount"] for pod in release.pods() for entry in pod["status"]["containerStatuses"]
+    ]
 
 
 def test_every_command_of_the_chapters_was_run(chapter, image):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A release in which everything that crosses the network is encrypted and asks who is there.
 
-Kafka by SASL_SSL with client certificates, MQTT by TLS with a password, REST by https with
-passwords, where workers check each other's certificates. All of it comes from secrets that the
+Kafka by SASL_SSL with client certificates, MQTT by TLS with a password, REST by https with client
+certificates and passwords, where workers check each other's certificates. All of it comes from secrets that the
 values only name.
 """
 
+import http.client
 import json
 import ssl
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from e2e.conftest import TAGS
 from e2e.release import Release
 from integration.certificates import Authority
-from lab import Kafka, find_program, free_port, wait_until
+from lab import Kafka, find_program, free_port, request, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 NAME = "guarded"
@@ -149,7 +150,7 @@ def values(image, kafka, mosquitto):
                 "enabled": True,
                 "existingSecret": "rest-tls",
                 "combinedKey": "both.pem",
-                "clientAuth": "requested",
+                "clientAuth": "required",
             },
             "auth": {"existingSecret": "rest-users", "openMetrics": False},
         },
@@ -159,13 +160,19 @@ def values(image, kafka, mosquitto):
     }
 
 
+def trusting(authority):
+    context = ssl.create_default_context(cafile=authority.pem)
+    context.check_hostname = False
+    return context
+
+
 class Guarded(Release):
     """The release, asked over https with a password."""
 
     def __init__(self, node, kafka, mosquitto, authority):
         super().__init__(node, kafka, mosquitto, mosquitto.pods)
-        self.trust = ssl.create_default_context(cafile=authority.pem)
-        self.trust.check_hostname = False
+        self.trust = trusting(authority)
+        self.trust.load_cert_chain(authority.folder / "client.pem")
 
     def pods(self):
         return self.node.get(
@@ -235,6 +242,16 @@ def test_workers_check_each_other_and_everybody_else(guarded):
         )
         assert status in (200, 201), text
     assert guarded.call(address, "/connectors/by-rest", method="DELETE")[0] == 204
+
+
+def test_probes_need_no_certificate_and_get_nothing_else(guarded, authority):
+    for address in guarded.addresses().values():
+        with pytest.raises((ssl.SSLError, OSError)):
+            stranger = http.client.HTTPSConnection(address, 8083, context=trusting(authority), timeout=30)
+            stranger.request("GET", "/health/ready")
+            stranger.getresponse()
+        assert request("GET", f"http://{address}:8084/health/ready").status == 200
+        assert request("GET", f"http://{address}:8084/connectors").status == 404
 
 
 def test_messages_pass_from_mqtt_over_tls_to_kafka_over_tls(guarded, kafka, mosquitto):

@@ -6,6 +6,7 @@ certificates and passwords, where workers check each other's certificates. All o
 values only name.
 """
 
+import base64
 import http.client
 import json
 import ssl
@@ -245,13 +246,16 @@ def test_workers_check_each_other_and_everybody_else(guarded):
 
 
 def test_probes_need_no_certificate_and_get_nothing_else(guarded, authority):
+    login = base64.b64encode(f"{REST_USER}:{REST_PASSWORD}".encode()).decode()
     for address in guarded.addresses().values():
         with pytest.raises((ssl.SSLError, OSError)):
             stranger = http.client.HTTPSConnection(address, 8083, context=trusting(authority), timeout=30)
             stranger.request("GET", "/health/ready")
             stranger.getresponse()
         assert request("GET", f"http://{address}:8084/health/ready").status == 200
-        assert request("GET", f"http://{address}:8084/connectors").status == 404
+        url = f"http://{address}:8084/connectors"
+        assert request("GET", url).status == 401
+        assert request("GET", url, headers={"Authorization": f"Basic {login}"}).status == 404
 
 
 def test_messages_pass_from_mqtt_over_tls_to_kafka_over_tls(guarded, kafka, mosquitto):

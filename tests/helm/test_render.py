@@ -92,7 +92,7 @@ def test_stateful_set_starts_at_once_with_names_in_dns():
         made.env["CONNECT_REST_ADVERTISED_HOST_NAME"]
         == f"$(POD_NAME).sluice-workers.{NAMESPACE}.svc"
     )
-    assert made.env["CONNECT_GROUP_INSTANCE_ID"] == "$(POD_NAME)"
+    assert made.env["CONNECT_GROUP_INSTANCE_ID"] == f"$(POD_NAME).{NAMESPACE}"
     names = [one["name"] for one in made.worker["env"]]
     assert names.index("POD_NAME") < names.index("CONNECT_REST_ADVERTISED_HOST_NAME")
 

@@ -48,7 +48,7 @@
 {{- end }}
 {{- if and (eq .Values.kind "StatefulSet") .Values.staticMembership }}
 - name: CONNECT_GROUP_INSTANCE_ID
-  value: $(POD_NAME)
+  value: $(POD_NAME).{{ include "sluice.namespace" . }}
 {{- end }}
 {{- $sasl := .Values.kafka.sasl }}
 {{- if and $sasl.existingSecret (contains "SASL" .Values.kafka.securityProtocol) }}

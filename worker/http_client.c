@@ -113,6 +113,8 @@ static void set_options(CURL *curl, struct exchange *exchange)
     long left = request->deadline_ms > now ? (long)(request->deadline_ms - now) : 1L;
     (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    /* Else curl takes segments of dots out, and the other worker reads another path. */
+    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
 #include "worker/base/macros.h"
@@ -17,6 +19,7 @@ struct prop_build {
     struct kvs written;  /* canonical name -> the name as the user wrote it, for messages */
     struct kvs *out;     /* librdkafka's names; holds the defaults already */
     struct kvs *ignored; /* may be NULL */
+    bool own_login;      /* an override says something of Kerberos: see prop_guard_note */
 };
 
 /* prop_build_refuse sets "Invalid value x for configuration <as written>: why". */

@@ -7,6 +7,7 @@
 
 #include "worker/base/mem.h"
 #include "worker/kafka/prop_convert.h"
+#include "worker/kafka/prop_guard.h"
 #include "worker/kafka/props_table.h"
 #include "worker/kafka/rdkafka_util.h"
 
@@ -142,7 +143,9 @@ static void merge_layers(struct prop_build *build, const struct kvs *worker,
         }
     }
     for (size_t i = 0; overrides && i < overrides->n_items; i++) {
-        give(build, overrides->items[i].key, overrides->items[i].key, overrides->items[i].value);
+        const struct kv *item = &overrides->items[i];
+        give(build, item->key, item->key, item->value);
+        prop_guard_note(build, prop_canonical(item->key), item->value);
     }
 }
 
@@ -249,6 +252,9 @@ static enum err apply_all(struct prop_build *build, struct error *reterr)
                         "Missing required configuration \"bootstrap.servers\" which has no "
                         "default value.");
     }
+    if (err == ERR_OK) {
+        err = prop_guard_login(build, reterr);
+    }
     raise_buffer(build->out);
     return err == ERR_OK ? check_out(build->out, reterr) : err;
 }
@@ -278,7 +284,6 @@ enum err kafka_props_check(enum kafka_role role, const struct kvs *props, struct
 {
     CLEANUP(kvs_fini) struct kvs offline;
     rd_kafka_conf_t *conf = NULL;
-    rd_kafka_t *client = NULL;
     kvs_init(&offline);
     kvs_copy(&offline, props);
     /* Without an address it connects to nothing, but reads certificates and compares settings. */
@@ -289,11 +294,7 @@ enum err kafka_props_check(enum kafka_role role, const struct kvs *props, struct
     }
     rd_kafka_conf_set_log_cb(conf, NULL);
     rd_kafka_type_t type = prop_role_produces(role) ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
-    err = rdk_client_new(type, conf, &client, reterr);
-    if (err == ERR_OK) {
-        rd_kafka_destroy(client);
-    }
-    return err;
+    return rdk_client_try(type, conf, reterr);
 }
 
 bool kafka_props_define(const char *key, struct config_def *ret_def)

@@ -133,6 +133,7 @@ static const struct prop_row rows[] = {
     CONVERT("auto.offset.reset", PROP_TEXT, PROP_CONSUMER),
     CONVERT("partition.assignment.strategy", PROP_TEXT, PROP_CONSUMER),
     IGNORE("enable.auto.commit"),
+    IGNORE("auto.commit.enable"),
     IGNORE("enable.auto.offset.store"),
     IGNORE("auto.commit.interval.ms"),
 
@@ -184,8 +185,12 @@ static const struct prop_row rows[] = {
     REFUSE("ssl.engine.location", UNSAFE),
     REFUSE("ssl.engine.id", UNSAFE),
     REFUSE("ssl.providers", UNSAFE),
+    REFUSE("offset.store.method", UNSAFE),
+    REFUSE("offset.store.path", UNSAFE),
+    REFUSE("offset.store.sync.interval.ms", UNSAFE),
     REFUSE("test.mock.num.brokers", UNSAFE),
     REFUSE("test.mock.broker.rtt", UNSAFE),
+    REFUSE("enable_sasl_queue", SHARED),
     REFUSE("enabled_events", SHARED),
     REFUSE("internal.termination.signal", SHARED),
     REFUSE("log.queue", SHARED),
@@ -202,8 +207,21 @@ const struct prop_row *prop_find(const char *name)
     return NULL;
 }
 
+/* librdkafka takes "topic." off a topic's property, so "topic.acks" is "acks"; some names of a
+ * client's own begin with it. */
+static const char *without_topic(const char *name)
+{
+    static const char topic[] = "topic.";
+    while (strncmp(name, topic, strlen(topic)) == 0 && strncmp(name, "topic.metadata.", 15) != 0 &&
+           strcmp(name, "topic.blacklist") != 0) {
+        name += strlen(topic);
+    }
+    return name;
+}
+
 const char *prop_canonical(const char *name)
 {
+    name = without_topic(name);
     for (size_t i = 0; i < N_ELEMENTS(aliases); i++) {
         if (strcmp(aliases[i][0], name) == 0) {
             return aliases[i][1];

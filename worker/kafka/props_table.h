@@ -48,7 +48,7 @@ struct prop_row {
 /* prop_find returns the row of a name (as prop_canonical gives it), NULL if it has none. */
 const struct prop_row *prop_find(const char *name);
 /* prop_canonical returns the Java name that stands for a librdkafka name of the same meaning, else
- * the name itself. */
+ * the name itself, without the "topic." that librdkafka ignores before a topic's property. */
 const char *prop_canonical(const char *name);
 /* prop_secret tells whether values of this property, under either name, must not be shown. */
 bool prop_secret(const char *name);

@@ -7,6 +7,7 @@
 
 #include "worker/base/log.h"
 #include "worker/base/macros.h"
+#include "worker/kafka/prop_guard.h"
 #include "worker/kafka/props_table.h"
 
 /* A broker that is away makes each client repeat itself every second or faster. */
@@ -121,12 +122,38 @@ static bool uses_tokens(const rd_kafka_conf_t *conf)
            strcmp(mechanism, "OAUTHBEARER") == 0;
 }
 
-enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client,
-                        struct error *reterr)
+static bool speaks_tls(const rd_kafka_conf_t *conf)
+{
+    char protocol[32] = "";
+    size_t size = sizeof(protocol);
+    return rd_kafka_conf_get(conf, "security.protocol", protocol, &size) == RD_KAFKA_CONF_OK &&
+           strcasestr(protocol, "ssl");
+}
+
+/* At the last moment before librdkafka opens them. */
+static enum err check_files(rd_kafka_conf_t *conf, struct error *reterr)
+{
+    size_t n = 0;
+    bool tls = speaks_tls(conf);
+    const char **pairs = rd_kafka_conf_dump(conf, &n);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i + 1 < n && err == ERR_OK; i += 2) {
+        err = prop_guard_file(pairs[i], pairs[i + 1], tls, reterr);
+    }
+    rd_kafka_conf_dump_free(pairs, n);
+    return err;
+}
+
+static enum err open_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client,
+                            struct error *reterr)
 {
     char text[512] = "";
-    bool tokens = uses_tokens(conf);
-    if (tokens) {
+    enum err err = check_files(conf, reterr);
+    if (err != ERR_OK) {
+        rd_kafka_conf_destroy(conf);
+        return err;
+    }
+    if (uses_tokens(conf)) {
         rd_kafka_conf_enable_sasl_queue(conf, 1);
     }
     rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof(text));
@@ -134,15 +161,33 @@ enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t 
         rd_kafka_conf_destroy(conf);
         return error_set(reterr, ERR_INVALID, "Kafka client properties: %s", text);
     }
-    if (tokens) {
-        rd_kafka_error_t *error = rd_kafka_sasl_background_callbacks_enable(client);
+    *ret_client = client;
+    return ERR_OK;
+}
+
+enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client,
+                        struct error *reterr)
+{
+    bool tokens = uses_tokens(conf);
+    enum err err = open_client(type, conf, ret_client, reterr);
+    if (err == ERR_OK && tokens) {
+        rd_kafka_error_t *error = rd_kafka_sasl_background_callbacks_enable(*ret_client);
         if (error) {
-            rdk_report(client, rd_kafka_error_code(error), rd_kafka_error_string(error));
+            rdk_report(*ret_client, rd_kafka_error_code(error), rd_kafka_error_string(error));
             rd_kafka_error_destroy(error);
         }
     }
-    *ret_client = client;
-    return ERR_OK;
+    return err;
+}
+
+enum err rdk_client_try(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *reterr)
+{
+    rd_kafka_t *client = NULL;
+    enum err err = open_client(type, conf, &client, reterr);
+    if (err == ERR_OK) {
+        rd_kafka_destroy(client);
+    }
+    return err;
 }
 
 enum err rdk_err(rd_kafka_resp_err_t code)

@@ -24,6 +24,10 @@ void rdk_conf_set_int(rd_kafka_conf_t *conf, const char *key, long long value);
 /* rdk_client_new opens a client and takes conf in any case. Errors: ERR_INVALID. */
 enum err rdk_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client,
                         struct error *reterr) MUST_CHECK;
+/* rdk_client_try tells whether rdk_client_new would open one, and takes conf in any case. Fetches
+ * no token. Errors: ERR_INVALID. */
+enum err rdk_client_try(rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                        struct error *reterr) MUST_CHECK;
 
 /* rdk_err maps a librdkafka code to the project's, as producer.h describes it. Thread: any. */
 enum err rdk_err(rd_kafka_resp_err_t code);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "worker/base/clock.h"
+#include "worker/base/file_kind.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
@@ -203,11 +204,12 @@ static int give_key_password(char *place, int size, int writing, void *arg)
 
 /* ---- making the connection ---- */
 
+/* The library opens what it is told to, and would wait at a pipe for ever. */
 static enum err check_file(const char *path, struct error *reterr)
 {
-    if (path && access(path, R_OK) != 0) {
-        return error_set(reterr, ERR_INVALID, "cannot read the TLS file %s: %s", path,
-                         strerror(errno));
+    struct error why;
+    if (path && file_kind_check(path, false, &why) != ERR_OK) {
+        return error_set(reterr, ERR_INVALID, "cannot read the TLS file %s: %s", path, why.text);
     }
     return ERR_OK;
 }

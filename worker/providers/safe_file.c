@@ -9,43 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "worker/base/file_kind.h"
 #include "worker/base/mem.h"
 #include "worker/base/utf8.h"
-
-#ifndef CONFIGFS_MAGIC
-#define CONFIGFS_MAGIC 0x62656570
-#endif
 
 static void close_fd(int *fd)
 {
     if (*fd >= 0) {
         (void)close(*fd);
     }
-}
-
-/* Files of these look regular and are none: reading shows the process or the kernel, or waits. */
-static bool is_kernel_view(int fd)
-{
-    static const long kinds[] = {
-        PROC_SUPER_MAGIC, SYSFS_MAGIC,    DEBUGFS_MAGIC,      TRACEFS_MAGIC,
-        SECURITYFS_MAGIC, SELINUX_MAGIC,  CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-        BINFMTFS_MAGIC,   PSTOREFS_MAGIC, BPF_FS_MAGIC,       CONFIGFS_MAGIC,
-    };
-    struct statfs fs;
-    if (fstatfs(fd, &fs) != 0) {
-        return true;
-    }
-    for (size_t i = 0; i < N_ELEMENTS(kinds); i++) {
-        if ((unsigned long)fs.f_type == (unsigned long)kinds[i]) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Whether path is folder or lies in it. */
@@ -195,7 +170,7 @@ enum err safe_file_read(const struct config_list *allowed, const char *path,
     if (err != ERR_OK) {
         return err;
     }
-    if (!S_ISREG(stat.st_mode) || is_kernel_view(place)) {
+    if (!S_ISREG(stat.st_mode) || file_kind_is_view(place)) {
         return error_set(reterr, ERR_UNSUPPORTED, "it is no regular file");
     }
     if (stat.st_size > (off_t)SAFE_FILE_MAX) {

@@ -76,11 +76,8 @@ static char *line_for(const char *path)
 static void test_a_path_is_sent_as_it_is_dots_and_all(void **state UNUSED)
 {
     static const char *const paths[] = {
-        "/connectors/..?forward=false",
-        "/connectors/./config",
-        "/connectors/../status",
-        "/connectors/%2E%2E/offsets",
-        "/connectors/a%20b%2Fc",
+        "/connectors/..?forward=false", "/connectors/./config",  "/connectors/../status",
+        "/connectors/%2E%2E/offsets",   "/connectors/a%20b%2Fc",
     };
     for (size_t i = 0; i < N_ELEMENTS(paths); i++) {
         CLEANUP(free_charp) char *line = line_for(paths[i]);

@@ -43,7 +43,7 @@ static int64_t uncommitted(struct fixture *fixture, int partition, bool ok)
 {
     size_t n = 0;
     int64_t found = -1;
-    struct kafka_position *positions = backlog_uncommitted(fixture->backlog, &n);
+    struct kafka_position *positions = backlog_uncommitted(fixture->backlog, false, &n);
     for (size_t i = 0; i < n; i++) {
         if (positions[i].partition == &fixture->kafka[partition]) {
             found = positions[i].offset;
@@ -69,7 +69,7 @@ static void test_a_position_stays_before_the_lowest_that_is_not_done(void **stat
     backlog_done(fixture->backlog, items[2]);
     assert_int_equal(uncommitted(fixture, 0, true), 14);
     assert_int_equal(uncommitted(fixture, 0, true), -1);
-    assert_false(backlog_dirty(fixture->backlog));
+    assert_false(backlog_dirty(fixture->backlog, false));
     assert_int_equal(backlog_items(fixture->backlog), 0);
     assert_int_equal(backlog_bytes(fixture->backlog), 0);
 }
@@ -90,9 +90,9 @@ static void test_a_failed_commit_is_asked_for_again(void **state)
     struct fixture *fixture = *state;
     backlog_done(fixture->backlog, add(fixture, 1, 0));
     assert_int_equal(uncommitted(fixture, 1, false), 1);
-    assert_true(backlog_dirty(fixture->backlog));
+    assert_true(backlog_dirty(fixture->backlog, false));
     assert_int_equal(uncommitted(fixture, 1, true), 1);
-    assert_false(backlog_dirty(fixture->backlog));
+    assert_false(backlog_dirty(fixture->backlog, false));
 }
 
 static void test_what_comes_back_undone_holds_the_position(void **state)
@@ -157,6 +157,27 @@ static void test_only_what_flies_of_revoked_partitions_is_waited_for(void **stat
     assert_int_equal(backlog_flying(fixture->backlog, false), 1);
 }
 
+static void test_a_revocation_looks_at_its_own_partitions_only(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t n = 0;
+    struct sink_partition *partition = fixture->kafka[0].owner;
+    backlog_done(fixture->backlog, add(fixture, 0, 4));
+    backlog_done(fixture->backlog, add(fixture, 1, 9));
+    assert_false(backlog_dirty(fixture->backlog, true));
+    partition->revoked = true;
+    assert_true(backlog_dirty(fixture->backlog, true));
+    struct kafka_position *positions = backlog_uncommitted(fixture->backlog, true, &n);
+    assert_int_equal(n, 1);
+    assert_ptr_equal(positions[0].partition, &fixture->kafka[0]);
+    assert_int_equal(positions[0].offset, 5);
+    free(positions);
+    backlog_committed(fixture->backlog, true);
+    assert_false(backlog_dirty(fixture->backlog, true));
+    assert_true(backlog_dirty(fixture->backlog, false));
+    assert_int_equal(uncommitted(fixture, 1, true), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +195,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_flies_of_revoked_partitions_is_waited_for,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_revocation_looks_at_its_own_partitions_only, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,14 +252,20 @@ static int64_t safe_position(const struct sink_partition *partition)
 #endif
 }
 
-struct kafka_position *backlog_uncommitted(struct backlog *backlog, size_t *ret_n)
+static bool is_dirty(const struct sink_partition *partition, bool only_revoked)
+{
+    return (partition->revoked || !only_revoked) && safe_position(partition) > partition->committed;
+}
+
+struct kafka_position *backlog_uncommitted(struct backlog *backlog, bool only_revoked,
+                                           size_t *ret_n)
 {
     struct kafka_position *positions = NULL;
     size_t n = 0;
     LIST_FOREACH(&backlog->partitions, link) {
         struct sink_partition *partition = partition_of(link);
-        int64_t position = safe_position(partition);
-        if (position > partition->committed) {
+        if (is_dirty(partition, only_revoked)) {
+            int64_t position = safe_position(partition);
             positions = xrealloc(positions, (n + 1) * sizeof(*positions));
             positions[n++] = (struct kafka_position){ partition->kafka, position };
             partition->asked = position;
@@ -280,11 +286,11 @@ void backlog_committed(struct backlog *backlog, bool ok)
     }
 }
 
-bool backlog_dirty(const struct backlog *backlog)
+bool backlog_dirty(const struct backlog *backlog, bool only_revoked)
 {
     for (struct list *link = backlog->partitions.next; link != &backlog->partitions;
          link = link->next) {
-        if (safe_position(partition_of(link)) > partition_of(link)->committed) {
+        if (is_dirty(partition_of(link), only_revoked)) {
             return true;
         }
     }

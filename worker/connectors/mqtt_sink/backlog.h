@@ -74,9 +74,11 @@ size_t backlog_items(const struct backlog *backlog);
 size_t backlog_bytes(const struct backlog *backlog);
 /* backlog_flying returns the number of items that fly; only those of revoked partitions, or all. */
 size_t backlog_flying(const struct backlog *backlog, bool only_revoked);
-/* backlog_uncommitted fills in the positions that moved since the last commit and notes them as
- * under way. The owned array may be empty. backlog_committed tells how that commit went. */
-struct kafka_position *backlog_uncommitted(struct backlog *backlog, size_t *ret_n);
+/* backlog_uncommitted fills in the positions that moved since the last commit, only those of
+ * revoked partitions or all, and notes them as under way. The owned array may be empty.
+ * backlog_committed tells how that commit went. */
+struct kafka_position *backlog_uncommitted(struct backlog *backlog, bool only_revoked,
+                                           size_t *ret_n);
 void backlog_committed(struct backlog *backlog, bool ok);
-/* backlog_dirty tells whether a position moved since the last commit. */
-bool backlog_dirty(const struct backlog *backlog);
+/* backlog_dirty tells whether a position moved since the last commit; only_revoked as above. */
+bool backlog_dirty(const struct backlog *backlog, bool only_revoked);

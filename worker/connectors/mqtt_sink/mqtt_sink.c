@@ -199,10 +199,10 @@ static void take_records(struct sink_task *task)
     }
 }
 
-static void commit(struct sink_task *task, uint64_t now_ms)
+static void commit(struct sink_task *task, bool only_revoked, uint64_t now_ms)
 {
     size_t n = 0;
-    struct kafka_position *positions = backlog_uncommitted(task->backlog, &n);
+    struct kafka_position *positions = backlog_uncommitted(task->backlog, only_revoked, &n);
     struct error error = { ERR_OK, "" };
     task->commit_ms = now_ms;
     if (n > 0) {
@@ -216,9 +216,9 @@ static void commit(struct sink_task *task, uint64_t now_ms)
 
 /* When something may be committed at once, as a revocation or an end wants it; UINT64_MAX: there is
  * nothing to commit, or it has to be waited for. */
-static uint64_t commit_now_ms(const struct sink_task *task)
+static uint64_t commit_now_ms(const struct sink_task *task, bool only_revoked)
 {
-    if (task->committing || !backlog_dirty(task->backlog) ||
+    if (task->committing || !backlog_dirty(task->backlog, only_revoked) ||
         !kafka_consumer_may_commit(task->consumer)) {
         return UINT64_MAX;
     }
@@ -227,10 +227,11 @@ static uint64_t commit_now_ms(const struct sink_task *task)
 
 static uint64_t commit_due_ms(const struct sink_task *task)
 {
-    if (commit_now_ms(task) == UINT64_MAX) {
+    if (commit_now_ms(task, false) == UINT64_MAX) {
         return UINT64_MAX;
     }
-    bool last = (task->revoking && backlog_flying(task->backlog, true) == 0) ||
+    bool last = (task->revoking && backlog_flying(task->backlog, true) == 0 &&
+                 backlog_dirty(task->backlog, true)) ||
                 (task->end_ms != UINT64_MAX && backlog_flying(task->backlog, false) == 0);
     if (last) {
         return task->again_ms;
@@ -240,17 +241,18 @@ static uint64_t commit_due_ms(const struct sink_task *task)
 }
 
 /* Revoked partitions are given up once nothing of them is on its way and their positions are
- * committed, or when that takes too long. */
+ * committed, or when that takes too long. The others are not looked at: their positions move all
+ * the time under load, and the whole group waits for this. */
 static void go_on_revoking(struct sink_task *task, uint64_t now_ms)
 {
     bool late = now_ms >= task->revoke_deadline_ms;
     if (!task->revoking || (!late && backlog_flying(task->backlog, true) > 0)) {
         return;
     }
-    if (!late && commit_now_ms(task) <= now_ms) {
-        commit(task, now_ms);
+    if (!late && commit_now_ms(task, true) <= now_ms) {
+        commit(task, true, now_ms);
     }
-    if (!late && (task->committing || backlog_dirty(task->backlog))) {
+    if (!late && (task->committing || backlog_dirty(task->backlog, true))) {
         return;
     }
     LIST_FOREACH(backlog_partitions(task->backlog), link) {
@@ -341,10 +343,10 @@ static bool drained(struct sink_task *task, uint64_t now_ms, uint64_t deadline_m
     }
     bool waits =
         mqtt_publisher_connected(task->publisher) && backlog_flying(task->backlog, false) > 0;
-    if (!waits && commit_now_ms(task) <= now_ms) {
-        commit(task, now_ms);
+    if (!waits && commit_now_ms(task, false) <= now_ms) {
+        commit(task, false, now_ms);
     }
-    return !waits && !task->committing && !backlog_dirty(task->backlog);
+    return !waits && !task->committing && !backlog_dirty(task->backlog, false);
 }
 
 /* Whether the task ends now; a task that fails finishes what it has begun, within bounds. */
@@ -376,7 +378,7 @@ static enum task_end sink_run(void *state, struct error *reterr)
         mqtt_publisher_flush(task->publisher, now_ms);
         go_on_revoking(task, now_ms);
         if (commit_due_ms(task) <= now_ms) {
-            commit(task, now_ms);
+            commit(task, false, now_ms);
         }
         if (task->letters) {
             letters_review(task->letters);

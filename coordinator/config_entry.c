@@ -249,6 +249,8 @@ static void publish_tasks(const struct entry *entry, struct connector_state *con
             .shared = shared_kvs_ref(entry->tasks[i]),
             .slot = i < entry->n_seats ? entry->seats[i].slot : -1,
             .why = i < entry->n_seats ? entry->seats[i].why : MOVE_PLACED,
+            .moved_ms = { i < entry->n_seats ? entry->seats[i].moved_ms[0] : 0,
+                          i < entry->n_seats ? entry->seats[i].moved_ms[1] : 0 },
             .status = place ? status_ref(place->status) : NULL,
             .claims = place ? claims_ref(place->claims) : NULL,
             .covered = place && place->covered,

@@ -36,6 +36,7 @@ struct numbered {
 struct seat {
     int slot; /* -1: nowhere */
     enum move_reason why;
+    int64_t moved_ms[2]; /* as in struct task_state */
 };
 
 struct entry {

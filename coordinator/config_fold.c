@@ -176,6 +176,17 @@ static bool fold_restart_task(const struct folding *in)
     return true;
 }
 
+/* The times of moves under one member: a list with a number for each task, if it is there. */
+static void read_moves(const cJSON *value, const char *name, int which, struct entry *entry)
+{
+    const cJSON *times = cJSON_GetObjectItemCaseSensitive(value, name);
+    const cJSON *time = cJSON_IsArray(times) ? times->child : NULL;
+    for (size_t i = 0; i < entry->n_seats && time; i++, time = time->next) {
+        bool legal = cJSON_IsNumber(time) && time->valuedouble > 0 && time->valuedouble < 1e15;
+        entry->seats[i].moved_ms[which] = legal ? (int64_t)time->valuedouble : 0;
+    }
+}
+
 static bool fold_placement(const struct folding *in)
 {
     const cJSON *slots = cJSON_GetObjectItemCaseSensitive(in->value, "slots");
@@ -203,6 +214,8 @@ static bool fold_placement(const struct folding *in)
         }
         why = why ? why->next : NULL;
     }
+    read_moves(in->value, "moved", 0, entry);
+    read_moves(in->value, "moved-before", 1, entry);
     config_state_touched(in->state, entry);
     return true;
 }

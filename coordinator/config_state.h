@@ -63,16 +63,13 @@ struct restart_request {
 };
 
 struct shared_kvs; /* owner of a config that several snapshots show */
-struct topic_list;
-struct cluster_levels;
-struct files_notices;
-struct worker_notes;
 
 /* One task of a connector, index = task number. */
 struct task_state {
     struct kvs config;      /* valid for committed tasks; a view into shared, never to be changed */
     int slot;               /* -1: not placed */
     enum move_reason why;   /* it was put there */
+    int64_t moved_ms[2];    /* wall clock of its last moves by leaders, newest first; 0: none */
     struct status *status;  /* NULL: no record */
     struct claims *claims;  /* of who has or wants it (config_claims.h); NULL: none */
     bool covered;           /* a claim stands over the status */

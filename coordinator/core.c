@@ -89,46 +89,66 @@ void core_group_changes(struct core *core)
     core->members_stale = true;
 }
 
-static bool same_members(const struct core *core, const struct core_member *members,
-                         size_t n_members)
+static bool same_member(const struct member *mine, const struct core_member *member)
 {
-    if (core->n_members != n_members) {
-        return false;
+    size_t size = mine->n_slots * sizeof(int32_t);
+    return strcmp(mine->worker_id, member->worker_id) == 0 && mine->n_slots == member->n_slots &&
+           mine->dead == member->dead && mine->leaving == member->leaving &&
+           mine->started_ms == member->started_ms &&
+           (size == 0 || memcmp(mine->slots, member->slots, size) == 0);
+}
+
+static int compare_starts(const void *a, const void *b)
+{
+    const struct core_member *left = *(const struct core_member *const *)a;
+    const struct core_member *right = *(const struct core_member *const *)b;
+    if (left->started_ms != right->started_ms) {
+        return left->started_ms < right->started_ms ? -1 : 1;
     }
-    for (size_t i = 0; i < n_members; i++) {
-        const struct member *mine = &core->members[i];
-        size_t size = mine->n_slots * sizeof(int32_t);
-        if (strcmp(mine->worker_id, members[i].worker_id) != 0 ||
-            mine->n_slots != members[i].n_slots || mine->dead != members[i].dead ||
-            mine->leaving != members[i].leaving ||
-            (size > 0 && memcmp(mine->slots, members[i].slots, size) != 0)) {
-            return false;
-        }
-    }
-    return true;
+    return left < right ? -1 : 1;
+}
+
+static struct member member_copy(const struct core_member *from)
+{
+    return (struct member){
+        .worker_id = xstrdup(from->worker_id),
+        .slots = xmemdup(from->slots ? from->slots : (const int32_t *)"",
+                         from->n_slots * sizeof(int32_t)),
+        .n_slots = from->n_slots,
+        .dead = from->dead,
+        .leaving = from->leaving,
+        .started_ms = from->started_ms,
+    };
 }
 
 void core_set_members(struct core *core, const struct core_member *members, size_t n_members)
 {
     core->members_stale = false;
-    if (same_members(core, members, n_members)) {
-        return;
-    }
-    members_free(core->members, core->n_members);
-    core->n_members = n_members;
-    core->members = xcalloc(n_members + 1, sizeof(*core->members));
+    const struct core_member **sorted = xcalloc(n_members + 1, sizeof(*sorted));
     for (size_t i = 0; i < n_members; i++) {
-        core->members[i] = (struct member){
-            .worker_id = xstrdup(members[i].worker_id),
-            .slots = xmemdup(members[i].slots ? members[i].slots : (const int32_t *)"",
-                             members[i].n_slots * sizeof(int32_t)),
-            .n_slots = members[i].n_slots,
-            .dead = members[i].dead,
-            .leaving = members[i].leaving,
-        };
+        sorted[i] = &members[i];
     }
-    /* A changed group has to be stable for a while before tasks are moved for balance. */
-    core->skew_since_ms = CORE_NEVER_MS;
+    qsort(sorted, n_members, sizeof(*sorted), compare_starts);
+    bool same = core->n_members == n_members;
+    for (size_t i = 0; i < n_members && same; i++) {
+        same = same_member(&core->members[i], sorted[i]);
+    }
+    if (!same) {
+        members_free(core->members, core->n_members);
+        core->n_members = n_members;
+        core->members = xcalloc(n_members + 1, sizeof(*core->members));
+        for (size_t i = 0; i < n_members; i++) {
+            core->members[i] = member_copy(sorted[i]);
+        }
+        /* A changed group has to be stable for a while before tasks are moved for balance. */
+        core->skew_since_ms = CORE_NEVER_MS;
+    }
+    free(sorted);
+}
+
+void core_set_wall(struct core *core, int64_t wall_ms)
+{
+    core->wall_ms = wall_ms;
 }
 
 void core_set_generation(struct core *core, int64_t generation)
@@ -280,6 +300,15 @@ void core_each_task(const struct core *core, core_task_fn *fn, void *arg)
             fn(arg, core->own[i]->connector, core->own[i]->task);
         }
     }
+}
+
+size_t core_tasks_wanted(const struct core *core)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < core->n_own; i++) {
+        n += own_has_thread(core->own[i]) && core->own[i]->now ? 1 : 0;
+    }
+    return n;
 }
 
 size_t core_tasks_here(const struct core *core)

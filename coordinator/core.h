@@ -48,6 +48,7 @@ struct core_member {
     bool dead;
     /* It hands its tasks over and stops: the leader gives them to others at once. */
     bool leaving;
+    int64_t started_ms; /* wall clock; 0: unknown */
 };
 
 enum action_kind {
@@ -97,6 +98,8 @@ void core_set_members(struct core *core, const struct core_member *members, size
 void core_group_changes(struct core *core);
 /* core_set_generation gives the number that status records carry; it grows with each rebalance. */
 void core_set_generation(struct core *core, int64_t generation);
+/* core_set_wall gives the wall clock, ms: moves of tasks are told apart by it. */
+void core_set_wall(struct core *core, int64_t wall_ms);
 /* core_set_draining: this worker is going away: it stops all tasks and starts none. */
 void core_set_draining(struct core *core);
 /* core_set_leading tells whether this worker holds the last slot, has initialised its transactions
@@ -137,5 +140,7 @@ bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slo
 /* core_each_task calls fn for each task that has a thread on this worker. */
 typedef void core_task_fn(void *arg, const char *connector, int task);
 void core_each_task(const struct core *core, core_task_fn *fn, void *arg);
+/* core_tasks_wanted counts those of them that are to run here, as the last reconcile saw it. */
+size_t core_tasks_wanted(const struct core *core);
 /* core_tasks_here counts the tasks that have a thread on this worker. */
 size_t core_tasks_here(const struct core *core);

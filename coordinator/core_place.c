@@ -11,6 +11,12 @@
 #include "coordinator/weights.h"
 #include "worker/base/mem.h"
 
+/* Moves within this time count as one replacement of workers one by one, and who was started within
+ * it as replaced. */
+#define ROLL_MS (10 * 60 * 1000)
+/* Tasks that were moved twice lately are moved once more when loads differ so many times longer. */
+#define PATIENCE 5
+
 /* All tasks that take part, with their connectors, and who owns which slot. */
 struct board {
     const struct connector_state **connectors; /* n_connectors: index is the tasks' group */
@@ -19,6 +25,7 @@ struct board {
     size_t n_tasks;
     int *slot_owner;
     bool unowned; /* some slot has no owner: the group is changing */
+    int n_old;    /* see placement.h */
 };
 
 /* In a group that changes, slots of a dead or leaving worker may be another's already. */
@@ -89,9 +96,28 @@ static int weight_of(struct core *core, const struct connector_state *connector,
     return weights_of(lead->rates[task], mean);
 }
 
+static int recent_moves(const struct core *core, const struct task_state *task)
+{
+    int n = 0;
+    for (size_t i = 0; i < N_ELEMENTS(task->moved_ms); i++) {
+        int64_t at = task->moved_ms[i];
+        n += at > 0 && at <= core->wall_ms && at > core->wall_ms - ROLL_MS;
+    }
+    return n;
+}
+
+static int count_old(const struct core *core)
+{
+    int n = 0;
+    for (size_t i = 0; i < core->n_members; i++) {
+        n += core->members[i].started_ms < core->wall_ms - ROLL_MS;
+    }
+    return n < (int)core->n_members ? n : 0;
+}
+
 static void board_init(struct board *board, struct core *core)
 {
-    *board = (struct board){ .n_tasks = 0 };
+    *board = (struct board){ .n_old = count_old(core) };
     board_slots(board, core);
     const struct snapshot *snapshot = core->snapshot;
     board->connectors = xcalloc(snapshot->n_connectors + 1, sizeof(struct connector_state *));
@@ -112,6 +138,8 @@ static void board_init(struct board *board, struct core *core)
                 .slot = task->slot,
                 .weight = weight_of(core, board->connectors[i], n, mean),
                 .fixed = !settled(core, board, task),
+                .moves = recent_moves(core, task),
+                .moved_before = task->moved_ms[1],
             };
         }
     }
@@ -151,6 +179,9 @@ static void board_write(const struct board *board, const struct core *core, bool
             const struct task_state *old = &board->connectors[i]->tasks[n];
             seats[n].slot = task->slot;
             seats[n].why = task->moved ? reason_of(board, core, old->slot, balanced) : old->why;
+            bool counts = task->moved && old->slot >= 0;
+            seats[n].moved_ms[0] = counts ? core->wall_ms : old->moved_ms[0];
+            seats[n].moved_ms[1] = old->moved_ms[counts ? 0 : 1];
             moved = moved || task->moved;
         }
         if (moved) {
@@ -176,7 +207,13 @@ static void balance(struct core *core, struct board *board, uint64_t now_ms, uin
         core_wake(wake_ms, core->skew_since_ms + core->options.settle_ms);
         return;
     }
-    (void)placement_balance(board->tasks, board->n_tasks, board->slot_owner, n_slots, n_workers);
+    uint64_t patient_ms = core->skew_since_ms + PATIENCE * core->options.settle_ms;
+    int n_old = now_ms < patient_ms ? board->n_old : PLACEMENT_ANY;
+    size_t n_moved = placement_balance(board->tasks, board->n_tasks, board->slot_owner, n_slots,
+                                       n_workers, n_old);
+    if (n_moved == 0 && now_ms < patient_ms) {
+        core_wake(wake_ms, patient_ms);
+    }
 }
 
 void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
@@ -187,7 +224,7 @@ void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uin
     struct board board;
     board_init(&board, core);
     bool filled = placement_fill(board.tasks, board.n_tasks, board.slot_owner,
-                                 core->options.n_slots, (int)core->n_members) > 0;
+                                 core->options.n_slots, (int)core->n_members, board.n_old) > 0;
     if (!filled) {
         balance(core, &board, now_ms, wake_ms);
     }

@@ -96,8 +96,7 @@ struct lead {
     bool forced;   /* make them again although the set is up to date */
     char *failure; /* NULL: the last try was fine */
     bool retriable;
-    uint64_t retry_ms;
-    uint64_t backoff_ms;
+    uint64_t retry_ms, backoff_ms;
     int64_t restart_seen;
     struct sent sent;
     const struct topic_list *topics_sent; /* whose tombstones were written; only compared */
@@ -123,6 +122,7 @@ struct member {
     int32_t *slots;
     size_t n_slots;
     bool dead, leaving;
+    int64_t started_ms;
 };
 
 struct core {
@@ -131,10 +131,10 @@ struct core {
     struct snapshot *snapshot; /* NULL: none yet */
     bool snapshot_new;         /* since the search for stale statuses of this worker */
     bool *claimed;             /* by slot, n_slots long */
-    struct member *members;
+    struct member *members;    /* in the order of their starts */
     size_t n_members;
     bool members_stale;
-    int64_t generation;
+    int64_t generation, wall_ms;
     bool draining, leading;
     uint64_t last_incarnation, last_claim;
     struct own_task **own;

@@ -177,15 +177,6 @@ void herder_write_plain(struct herder *herder, const struct out_records *records
     }
 }
 
-static void on_drain(struct herder *herder, const struct herder_op *op)
-{
-    if (!herder->draining) {
-        herder->draining = true;
-        herder->drain_deadline_ms = op->deadline_ms;
-        core_set_draining(herder->core);
-    }
-}
-
 /* Takes the op over. */
 static void handle(struct herder *herder, struct herder_op *op)
 {
@@ -225,7 +216,7 @@ static void handle(struct herder *herder, struct herder_op *op)
         herder_write_plain(herder, &op->records);
         break;
     case HERDER_OP_DRAIN:
-        on_drain(herder, op);
+        herder_on_drain(herder, op->deadline_ms);
         break;
     case HERDER_OP_STOP:
         herder->stopping = true;
@@ -352,27 +343,6 @@ static void take_snapshot(struct herder *herder)
     metric_set(metrics_worker(), METRIC_CONNECTORS, 0, (double)n_connectors);
 }
 
-/* Lets the group go on, and main, when what they wait for has come. */
-static void release_waiters(struct herder *herder)
-{
-    struct herder_op *op = herder->revocation;
-    bool idle = op && core_slots_idle(herder->core, op->slots, op->n_slots);
-    bool drained = herder->draining && core_tasks_here(herder->core) == 0;
-    if (!idle && !drained) {
-        return;
-    }
-    lock_take(&herder->lock);
-    if (idle) {
-        herder->revokes_done = op->ticket;
-    }
-    herder->drained = herder->drained || drained;
-    cond_broadcast(&herder->changed);
-    lock_drop(&herder->lock);
-    if (idle) {
-        herder_op_free(TAKE(herder->revocation));
-    }
-}
-
 static void tell_phase(struct herder *herder)
 {
     struct view *view = herder->options.view;
@@ -448,6 +418,7 @@ static void work(struct herder *herder)
     take_snapshot(herder);
     herder_judge(herder);
     reconcile(herder, now);
+    herder_drain_step(herder, now);
     herder_files_step(herder, now);
     herder_lead_step(herder, now);
     herder_tell_leader(herder);
@@ -455,7 +426,7 @@ static void work(struct herder *herder)
     herder_roster_step(herder);
     check_rival(herder, now);
     tell_phase(herder);
-    release_waiters(herder);
+    herder_release_waiters(herder);
 }
 
 static void *herder_main(void *arg)
@@ -465,6 +436,7 @@ static void *herder_main(void *arg)
         uint64_t wake = least(least(herder->wake_ms, herder->lead.wake_ms),
                               least(herder->rival_deadline_ms, herder->self.wake_ms));
         wake = least(wake, herder->files.wake_ms);
+        wake = herder->handing_over ? least(wake, herder->hand_over_ms) : wake;
         struct list *node = queue_pop(&herder->ops, wake);
         while (node) {
             handle(herder, CONTAINER_OF(node, struct herder_op, node));
@@ -523,25 +495,6 @@ struct herder *herder_start(const struct herder_options *options)
     herder_note_init(herder);
     thread_start(&herder->thread, "herder", herder_main, herder);
     return herder;
-}
-
-void herder_drain(struct herder *herder, uint64_t deadline_ms)
-{
-    leader_writer_close(herder->writer);
-    struct herder_op *op = herder_op_new(HERDER_OP_DRAIN);
-    op->deadline_ms = deadline_ms;
-    herder_post(herder, op);
-    lock_take(&herder->lock);
-    while (!herder->drained && cond_wait_until(&herder->changed, &herder->lock, deadline_ms)) {
-    }
-    bool drained = herder->drained;
-    herder->abandoned = !drained;
-    cond_broadcast(&herder->changed);
-    lock_drop(&herder->lock);
-    if (!drained) {
-        log_warn(NULL, "WORKER-DRAIN-LATE",
-                 "reason=\"tasks did not stop within task.shutdown.graceful.timeout.ms\"");
-    }
 }
 
 static void discard_ops(struct herder *herder)

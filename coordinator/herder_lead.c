@@ -286,6 +286,7 @@ static void begin_duties(struct herder *herder, uint64_t now_ms)
     }
     struct out_records records;
     out_records_init(&records);
+    core_set_wall(herder->core, clock_wall_ms());
     core_lead(herder->core, now_ms, &records, &lead->wake_ms);
     if (records.n_items == 0) {
         herder_files_lead(herder, now_ms, &records);
@@ -340,7 +341,7 @@ void herder_lead_step(struct herder *herder, uint64_t now_ms)
 {
     struct lead *lead = &herder->lead;
     bool entitled = herder->claimed[herder_lead_slot(herder)] && herder->snapshot->caught_up &&
-                    !herder->draining;
+                    (!herder->draining || herder->handing_over);
     lead->wake_ms = UINT64_MAX;
     if (!entitled) {
         if (lead->state != LEAD_NONE) {

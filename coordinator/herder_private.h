@@ -115,6 +115,7 @@ struct herder {
     struct lock lock;
     struct cond changed;
     uint64_t revokes_done; /* under lock, as all up to the blank line */
+    bool handed_over;
     bool drained;
     bool abandoned; /* the drain's time is over */
 
@@ -137,6 +138,8 @@ struct herder {
     int64_t generation;
     bool draining;
     uint64_t drain_deadline_ms;
+    bool handing_over;            /* it drains, and leads until its tasks are given to others */
+    uint64_t hand_over_ms;        /* until then at most */
     struct herder_op *revocation; /* being waited for by the group, NULL if none */
     struct lead lead;
     struct files files;
@@ -177,6 +180,13 @@ void herder_files_lead(struct herder *herder, uint64_t now_ms, struct out_record
 void herder_files_written(struct herder *herder, bool written);
 bool herder_files_refuse(struct herder *herder, const struct cluster_request *request,
                          struct error *reterr);
+
+/* Going (herder_drain.c). herder_on_drain begins with it, herder_drain_step ends leading when the
+ * tasks are given to others, herder_release_waiters lets the group go on, and main, when what they
+ * wait for has come. */
+void herder_on_drain(struct herder *herder, uint64_t deadline_ms);
+void herder_drain_step(struct herder *herder, uint64_t now_ms);
+void herder_release_waiters(struct herder *herder);
 
 /* herder_roster_step notes which tasks have moved and shows REST who is in the cluster
  * (herder_roster.c). */

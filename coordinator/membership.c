@@ -191,6 +191,8 @@ struct core_member *membership_core(const struct membership *membership, size_t 
             to->dead = from->dead;
             to->leaving = from->leaving;
         }
+        int64_t started_ms = strtoll(from->instance, NULL, 10);
+        to->started_ms = started_ms > to->started_ms ? started_ms : to->started_ms;
         core_member_add(to, from);
     }
     *ret_n = n;

@@ -15,6 +15,7 @@ struct tally {
     bool *has_slot; /* per worker */
     int *in_slot;   /* tasks per slot */
     int *in_group;  /* tasks per group and worker */
+    int n_old;      /* see placement.h */
 };
 
 static int owner_of(const struct tally *tally, int slot)
@@ -78,11 +79,11 @@ static void tally_fini(struct tally *tally)
     free(tally->in_group);
 }
 
-/* The worker for one more task of a group, -1 when nobody has a slot. */
-static int pick_worker(const struct tally *tally, int group)
+/* The worker for one more task of a group, from number `from` on; -1 when nobody has a slot. */
+static int pick_worker(const struct tally *tally, int group, int from)
 {
     int best = -1;
-    for (int worker = 0; worker < tally->n_workers; worker++) {
+    for (int worker = from; worker < tally->n_workers; worker++) {
         if (!tally->has_slot[worker]) {
             continue;
         }
@@ -90,7 +91,7 @@ static int pick_worker(const struct tally *tally, int group)
         if (gain == 0) {
             gain = *group_cell(tally, group, best) - *group_cell(tally, group, worker);
         }
-        best = gain > 0 ? worker : best;
+        best = gain >= 0 ? worker : best;
     }
     return best;
 }
@@ -125,10 +126,24 @@ static void move_task(struct tally *tally, struct placement_task *task, int work
     tally_add(tally, task, 1);
 }
 
-size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
-                      int n_slots, int n_workers)
+/* The lowest number of the workers that a task may go to from one that leaves. */
+static int first_for(const struct tally *tally, const struct placement_task *task)
 {
-    struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
+    int newest = tally->n_workers - 1;
+    while (newest > 0 && !tally->has_slot[newest]) {
+        newest--;
+    }
+    bool leaves = owner_of(tally, task->slot) == PLACEMENT_LEAVING;
+    if (!leaves || task->moves == 0) {
+        return 0;
+    }
+    return tally->n_old > 0 && tally->n_old < newest ? tally->n_old : newest;
+}
+
+size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
+                      int n_slots, int n_workers, int n_old)
+{
+    struct tally tally = { slot_owner, n_slots, n_workers, .n_old = n_old };
     tally_init(&tally, tasks, n_tasks);
     size_t n_given = 0;
     for (size_t i = 0; i < n_tasks; i++) {
@@ -136,7 +151,7 @@ size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *s
         if (tasks[i].slot < 0 || tasks[i].slot >= n_slots ||
             slot_owner[tasks[i].slot] == PLACEMENT_DEAD ||
             slot_owner[tasks[i].slot] == PLACEMENT_LEAVING) {
-            worker = pick_worker(&tally, tasks[i].group);
+            worker = pick_worker(&tally, tasks[i].group, first_for(&tally, &tasks[i]));
         }
         if (worker >= 0) {
             move_task(&tally, &tasks[i], worker);
@@ -147,11 +162,12 @@ size_t placement_fill(struct placement_task *tasks, size_t n_tasks, const int *s
     return n_given;
 }
 
+/* Of those that are loaded alike the newest. */
 static int least_loaded(const struct tally *tally)
 {
     int best = -1;
     for (int worker = 0; worker < tally->n_workers; worker++) {
-        if (tally->has_slot[worker] && (best < 0 || tally->load[worker] < tally->load[best])) {
+        if (tally->has_slot[worker] && (best < 0 || tally->load[worker] <= tally->load[best])) {
             best = worker;
         }
     }
@@ -163,6 +179,7 @@ struct gain {
     int64_t load;   /* of the worker that it is taken from */
     int64_t relief; /* how far the two come closer */
     int spread;     /* how much more its group is crowded there */
+    int64_t moved_before;
 };
 
 static bool better_gain(const struct gain *a, const struct gain *b)
@@ -170,7 +187,11 @@ static bool better_gain(const struct gain *a, const struct gain *b)
     if (a->load != b->load) {
         return a->load > b->load;
     }
-    return a->relief != b->relief ? a->relief > b->relief : a->spread > b->spread;
+    if (a->relief != b->relief) {
+        return a->relief > b->relief;
+    }
+    return a->moved_before != b->moved_before ? a->moved_before < b->moved_before
+                                              : a->spread > b->spread;
 }
 
 /* False when the move would not lessen the difference of the two workers. */
@@ -187,21 +208,31 @@ static bool gain_of(const struct tally *tally, const struct placement_task *task
         .load = tally->load[owner],
         .relief = rest < weight ? rest : weight,
         .spread = *group_cell(tally, task->group, owner) - *group_cell(tally, task->group, to),
+        .moved_before = task->moved_before,
     };
     return true;
 }
 
+/* False when it was moved so often lately that it is to stay, or is not to go to an old worker. */
+static bool may_go(const struct tally *tally, const struct placement_task *task, int to)
+{
+    if (task->fixed || tally->n_old == PLACEMENT_ANY) {
+        return !task->fixed;
+    }
+    return task->moves == 0 || (task->moves == 1 && to >= tally->n_old);
+}
+
 /* The task whose move to `to` is worth most: from the most loaded worker, of those the one that
- * evens the two most, and of those the one whose group is crowded there and not here. NULL when no
- * move helps. */
+ * evens the two most, of those the one that has been left in peace longest, and of those the one
+ * whose group is crowded there and not here. NULL when no move helps. */
 static struct placement_task *pick_move(const struct tally *tally, struct placement_task *tasks,
                                         size_t n_tasks, int to)
 {
     struct placement_task *best = NULL;
-    struct gain best_gain = { 0, 0, 0 };
+    struct gain best_gain = { .load = 0 };
     for (size_t i = 0; i < n_tasks; i++) {
         struct gain gain;
-        if (!tasks[i].fixed && gain_of(tally, &tasks[i], to, &gain) &&
+        if (may_go(tally, &tasks[i], to) && gain_of(tally, &tasks[i], to, &gain) &&
             (!best || better_gain(&gain, &best_gain))) {
             best = &tasks[i];
             best_gain = gain;
@@ -211,9 +242,9 @@ static struct placement_task *pick_move(const struct tally *tally, struct placem
 }
 
 size_t placement_balance(struct placement_task *tasks, size_t n_tasks, const int *slot_owner,
-                         int n_slots, int n_workers)
+                         int n_slots, int n_workers, int n_old)
 {
-    struct tally tally = { slot_owner, n_slots, n_workers, .n_groups = 0 };
+    struct tally tally = { slot_owner, n_slots, n_workers, .n_old = n_old };
     tally_init(&tally, tasks, n_tasks);
     size_t n_moved = 0;
     /* With equal weights each step takes a task from a worker that has at least two more than the

@@ -130,6 +130,21 @@ void record_stop(struct out_records *out, const struct connector_state *connecto
     put(out, LOG_TOPIC_CONFIG, xasprintf("commit-%s", connector->name), print_object(object));
 }
 
+/* Adds a list of the times of the newest (which 0) or second newest moves, unless there were none.
+ */
+static void add_moves(cJSON *object, const char *name, const struct seat *seats, size_t n_seats,
+                      int which)
+{
+    bool any = false;
+    for (size_t i = 0; i < n_seats; i++) {
+        any = any || seats[i].moved_ms[which] > 0;
+    }
+    cJSON *list = any ? cJSON_AddArrayToObject(object, name) : NULL;
+    for (size_t i = 0; i < n_seats && list; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateNumber((double)seats[i].moved_ms[which]));
+    }
+}
+
 void record_placement(struct out_records *out, const char *name, const struct seat *seats,
                       size_t n_seats)
 {
@@ -142,6 +157,8 @@ void record_placement(struct out_records *out, const char *name, const struct se
         (void)cJSON_AddItemToArray(whys,
                                    cJSON_CreateStringReference(move_reason_name(seats[i].why)));
     }
+    add_moves(object, "moved", seats, n_seats, 0);
+    add_moves(object, "moved-before", seats, n_seats, 1);
     put(out, LOG_TOPIC_CONFIG, xasprintf("placement-%s", name), print_object(object));
 }
 

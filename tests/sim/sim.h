@@ -30,6 +30,7 @@
 #define SIM_HANDOVER   1000
 #define SIM_SETTLE_MS  3000
 #define SIM_TTL_MS     600000
+#define SIM_WALL_MS    1000000000000 /* wall clock at the virtual clock's 0 */
 
 /* Bugs that can be planted, and what the checks say about each: X(name, text). */
 #define SIM_BUGS(X)                                                                                \
@@ -158,6 +159,7 @@ struct sim_worker {
     bool cut; /* off from Kafka */
     bool draining;
     unsigned process; /* counts starts */
+    int64_t started_ms;
     struct core *core;
     struct config_state *state;
     struct snapshot *snapshot;

@@ -326,6 +326,7 @@ void sim_describe(struct sim *sim, struct sim_worker *worker)
             .worker_id = sim->workers[sim->group.members[i].worker].id,
             .slots = slots[n_members],
             .dead = taken_for_dead(sim, &sim->group.members[i]),
+            .started_ms = sim->workers[sim->group.members[i].worker].started_ms,
         };
         for (int32_t slot = 0; slot < SIM_SLOTS; slot++) {
             if (sim->group.owner[slot] == i) {

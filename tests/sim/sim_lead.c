@@ -144,6 +144,7 @@ static void serve(struct sim *sim, struct sim_worker *worker, const struct sim_o
 static void next_batch(struct sim *sim, struct sim_worker *worker)
 {
     uint64_t wake_ms = SIM_NEVER;
+    core_set_wall(worker->core, SIM_WALL_MS + (int64_t)sim->now_ms);
     core_lead(worker->core, sim->now_ms, &worker->batch, &wake_ms);
     if (wake_ms <= sim->now_ms) {
         worker->dirty = true;

@@ -55,6 +55,7 @@ void sim_worker_start(struct sim *sim, struct sim_worker *worker)
 {
     unsigned process = worker->process + 1;
     *worker = (struct sim_worker){ .up = true, .process = process, .member = -1 };
+    worker->started_ms = SIM_WALL_MS + (int64_t)sim->now_ms;
     (void)snprintf(worker->id, sizeof(worker->id), "w%d:8083", (int)(worker - sim->workers));
     sim_trace(sim, "%s starts (process %u)", worker->id, process);
     char instance[32];

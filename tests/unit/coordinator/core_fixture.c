@@ -136,8 +136,8 @@ void cf_group(struct core_fixture *f, bool with_other)
 {
     static const int32_t slots[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
     const struct core_member members[] = {
-        { "me:1", slots, with_other ? 4 : 8, false, false },
-        { "you:1", slots + 4, 4, false, false },
+        { "me:1", slots, with_other ? 4 : 8, false, false, 0 },
+        { "you:1", slots + 4, 4, false, false, 0 },
     };
     cf_claim(f, 0, with_other ? 3 : 7);
     core_set_members(f->core, members, with_other ? 2 : 1);

@@ -42,7 +42,8 @@ static void big_group(struct core_fixture *f, int n_workers, int dead)
     struct core_member members[N_SLOTS];
     for (int i = 0; i < n_workers; i++) {
         (void)snprintf(ids[i], sizeof(ids[i]), "w%d:1", i);
-        members[i] = (struct core_member){ ids[i], slots[i], 0, i == dead, false };
+        members[i] =
+            (struct core_member){ .worker_id = ids[i], .slots = slots[i], .dead = i == dead };
         for (int32_t slot = i; slot < N_SLOTS; slot += n_workers) {
             slots[i][members[i].n_slots++] = slot;
         }

@@ -127,7 +127,7 @@ static void test_fill_places_every_task_and_moves_none(void **state)
         for (int slot = 0; slot < c.n_slots; slot++) {
             anybody = anybody || c.slot_owner[slot] >= 0;
         }
-        size_t given = placement_fill(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers);
+        size_t given = placement_fill(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers, 0);
         size_t n_moved = 0;
         for (size_t i = 0; i < c.n_tasks; i++) {
             int old = before.tasks[i].slot;
@@ -155,7 +155,7 @@ static void test_fill_of_an_empty_cluster_is_even_and_spreads_groups(void **stat
             c.tasks[i].slot = -1;
             c.tasks[i].group = (int)(i * MAX_GROUPS / MAX_TASKS); /* one connector after another */
         }
-        (void)placement_fill(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers);
+        (void)placement_fill(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers, 0);
         assert_true(skew(&c, -1) <= 1);
         for (int group = 0; group < MAX_GROUPS; group++) {
             assert_true(skew(&c, group) <= 1);
@@ -169,7 +169,7 @@ static void test_fill_uses_the_emptiest_slot(void **state UNUSED)
     struct placement_task tasks[] = {
         { .slot = 0 }, { .slot = 0 }, { .slot = 2 }, { .slot = -1 }, { .slot = -1 }
     };
-    assert_int_equal(placement_fill(tasks, N_ELEMENTS(tasks), owner, 3, 1), 2);
+    assert_int_equal(placement_fill(tasks, N_ELEMENTS(tasks), owner, 3, 1, 0), 2);
     assert_int_equal(tasks[3].slot, 1);
     assert_true(tasks[4].slot != 0); /* slots 1 and 2 have one task each now */
 }
@@ -184,7 +184,8 @@ static void test_balance_reaches_a_skew_of_one_with_the_fewest_moves(void **stat
         assert_int_equal(placement_uneven(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers),
                          skew(&c, -1) > 1);
         size_t fewest = fewest_moves(&c);
-        size_t moved = placement_balance(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers);
+        size_t moved =
+            placement_balance(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers, 0);
         assert_true(skew(&c, -1) <= 1);
         assert_int_equal(moved, fewest);
         size_t n_moved = 0;
@@ -206,7 +207,7 @@ static void test_balance_leaves_fixed_tasks(void **state)
         }
         struct cluster_case before = c;
         int skew_before = skew(&c, -1);
-        (void)placement_balance(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers);
+        (void)placement_balance(c.tasks, c.n_tasks, c.slot_owner, c.n_slots, c.n_workers, 0);
         for (size_t i = 0; i < c.n_tasks; i++) {
             if (before.tasks[i].fixed) {
                 assert_int_equal(c.tasks[i].slot, before.tasks[i].slot);
@@ -227,7 +228,7 @@ static void test_balance_prefers_crowded_groups(void **state UNUSED)
         { .group = 0, .slot = 1 },
     };
     struct placement_task more[] = { tasks[0], tasks[1], tasks[2], tasks[2], tasks[3] };
-    assert_int_equal(placement_balance(more, N_ELEMENTS(more), owner, 2, 2), 1);
+    assert_int_equal(placement_balance(more, N_ELEMENTS(more), owner, 2, 2, 0), 1);
     assert_int_equal(more[0].slot, 0);
 }
 
@@ -244,7 +245,7 @@ static void test_a_joining_worker_draws_no_task_with_its_slots(void **state UNUS
     for (int i = 0; i < N_TASKS; i++) {
         tasks[i] = (struct placement_task){ .slot = -1 };
     }
-    assert_int_equal(placement_fill(tasks, N_TASKS, owner, N_SLOTS, 1), N_TASKS);
+    assert_int_equal(placement_fill(tasks, N_TASKS, owner, N_SLOTS, 1, 0), N_TASKS);
     for (int slot = 0; slot < N_SLOTS / 2; slot++) {
         owner[slot] = 1;
     }
@@ -252,7 +253,7 @@ static void test_a_joining_worker_draws_no_task_with_its_slots(void **state UNUS
         assert_int_equal(owner[tasks[i].slot], 0);
     }
     assert_true(placement_uneven(tasks, N_TASKS, owner, N_SLOTS, 2));
-    assert_int_equal(placement_balance(tasks, N_TASKS, owner, N_SLOTS, 2), N_TASKS / 2);
+    assert_int_equal(placement_balance(tasks, N_TASKS, owner, N_SLOTS, 2, 0), N_TASKS / 2);
 }
 
 static void test_tasks_of_a_leaving_worker_go_to_the_least_loaded_at_once(void **state UNUSED)
@@ -260,7 +261,7 @@ static void test_tasks_of_a_leaving_worker_go_to_the_least_loaded_at_once(void *
     /* The first worker goes, the second has two tasks, the third has just come. */
     const int owner[] = { PLACEMENT_LEAVING, 1, 1, 2, 2 };
     struct placement_task tasks[] = { { .slot = 0 }, { .slot = 0 }, { .slot = 1 }, { .slot = 2 } };
-    assert_int_equal(placement_fill(tasks, N_ELEMENTS(tasks), owner, 5, 3), 2);
+    assert_int_equal(placement_fill(tasks, N_ELEMENTS(tasks), owner, 5, 3, 0), 2);
     assert_int_equal(owner[tasks[0].slot], 2);
     assert_int_equal(owner[tasks[1].slot], 2);
     assert_int_equal(tasks[2].slot, 1);
@@ -271,11 +272,11 @@ static void test_nothing_to_place_on(void **state UNUSED)
 {
     const int owner[] = { -1, -1 };
     struct placement_task task = { .slot = -1 };
-    assert_int_equal(placement_fill(&task, 1, owner, 2, 3), 0);
+    assert_int_equal(placement_fill(&task, 1, owner, 2, 3, 0), 0);
     assert_int_equal(task.slot, -1);
-    assert_int_equal(placement_balance(&task, 1, owner, 2, 3), 0);
+    assert_int_equal(placement_balance(&task, 1, owner, 2, 3, 0), 0);
     assert_false(placement_uneven(&task, 1, owner, 2, 3));
-    assert_int_equal(placement_fill(NULL, 0, owner, 2, 0), 0);
+    assert_int_equal(placement_fill(NULL, 0, owner, 2, 0, 0), 0);
 }
 
 int main(void)

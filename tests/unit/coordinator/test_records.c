@@ -103,7 +103,9 @@ static void test_record_status_writes_every_field(void **state)
 
 static void test_other_records(void **state)
 {
-    const struct seat seats[] = { { 3, MOVE_PLACED }, { -1, MOVE_BALANCE }, { 63, MOVE_FAILOVER } };
+    const struct seat seats[] = { { 3, MOVE_PLACED, { 0, 0 } },
+                                  { -1, MOVE_BALANCE, { 0, 0 } },
+                                  { 63, MOVE_FAILOVER, { 0, 0 } } };
     record_placement(*state, "a", seats, 3);
     record_restart(*state, "a", true, false);
     record_restart_task(*state, "a", 2);

@@ -437,15 +437,17 @@ static bool fold_by_rules(const struct fold_rule *rules, size_t n_rules, struct 
     if (!rule->fold) {
         return true;
     }
-    CLEANUP(json_delete) cJSON *value = NULL;
-    if (record->value) {
-        if (json_parse(record->value, record->value_length, &value, NULL) != ERR_OK) {
+    CLEANUP(json_delete) cJSON *own = NULL;
+    const cJSON *value = record->parsed;
+    if (record->value && !value) {
+        if (json_parse(record->value, record->value_length, &own, NULL) != ERR_OK) {
             return false;
         }
-        /* JSON null is how a schemaless converter may write a tombstone. */
-        if (!cJSON_IsObject(value) && !cJSON_IsNull(value)) {
-            return false;
-        }
+        value = own;
+    }
+    /* JSON null is how a schemaless converter may write a tombstone. */
+    if (value && !cJSON_IsObject(value) && !cJSON_IsNull(value)) {
+        return false;
     }
     in->rest = key + strlen(rule->prefix);
     in->value = cJSON_IsObject(value) ? value : NULL;

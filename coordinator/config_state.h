@@ -183,6 +183,7 @@ struct log_record {
     size_t key_length;
     const char *value; /* NULL: tombstone */
     size_t value_length;
+    const struct cJSON *parsed; /* value, for who has parsed it already; NULL: not so */
 };
 
 /* config_state_fold takes one record in; nothing it contains can make it fail: malformed or unknown

@@ -18,6 +18,7 @@ struct core *core_new(const struct core_options *options, const struct core_port
     core->port = *port;
     core->claimed = xcalloc((size_t)options->n_slots, sizeof(bool));
     core->skew_since_ms = CORE_NEVER_MS;
+    core->calm_since_ms = CORE_NEVER_MS;
     map_init(&core->own_index);
     return core;
 }
@@ -142,6 +143,7 @@ void core_set_members(struct core *core, const struct core_member *members, size
         }
         /* A changed group has to be stable for a while before tasks are moved for balance. */
         core->skew_since_ms = CORE_NEVER_MS;
+        core->calm_since_ms = CORE_NEVER_MS;
     }
     free(sorted);
 }

@@ -14,7 +14,8 @@
 /* Moves within this time count as one replacement of workers one by one, and who was started within
  * it as replaced. */
 #define ROLL_MS (10 * 60 * 1000)
-/* Tasks that were moved twice lately are moved once more when loads differ so many times longer. */
+/* Tasks that were moved twice lately are moved once more when the group has not changed for so many
+ * times rebalance.settle.ms: then nobody is being replaced. */
 #define PATIENCE 5
 
 /* All tasks that take part, with their connectors, and who owns which slot. */
@@ -207,7 +208,7 @@ static void balance(struct core *core, struct board *board, uint64_t now_ms, uin
         core_wake(wake_ms, core->skew_since_ms + core->options.settle_ms);
         return;
     }
-    uint64_t patient_ms = core->skew_since_ms + PATIENCE * core->options.settle_ms;
+    uint64_t patient_ms = core->calm_since_ms + PATIENCE * core->options.settle_ms;
     int n_old = now_ms < patient_ms ? board->n_old : PLACEMENT_ANY;
     size_t n_moved = placement_balance(board->tasks, board->n_tasks, board->slot_owner, n_slots,
                                        n_workers, n_old);
@@ -220,6 +221,9 @@ void core_place(struct core *core, uint64_t now_ms, struct out_records *out, uin
 {
     if (core->n_members == 0 || out->n_items >= CORE_BATCH) {
         return;
+    }
+    if (core->calm_since_ms == CORE_NEVER_MS) {
+        core->calm_since_ms = now_ms;
     }
     struct board board;
     board_init(&board, core);

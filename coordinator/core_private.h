@@ -91,8 +91,7 @@ struct task_sent {
 struct lead {
     char *name;
     bool tried; /* task configs were made for this pair: only an event makes it worth again */
-    int64_t tried_config;
-    int64_t tried_commit;
+    int64_t tried_config, tried_commit;
     bool forced;   /* make them again although the set is up to date */
     char *failure; /* NULL: the last try was fine */
     bool retriable;
@@ -151,6 +150,7 @@ struct core {
     uint64_t notes_sent_ms;
     struct core_auto autos;
     uint64_t skew_since_ms; /* CORE_NEVER_MS: loads are even */
+    uint64_t calm_since_ms; /* the group is as it is; CORE_NEVER_MS: to be noted */
 };
 
 /* core_wake lowers *wake_ms to at_ms. */

@@ -221,12 +221,15 @@ class Stage:
         return time.monotonic() - since
 
     def history(self):
-        """{task: [(milliseconds, state, worker id)]} and the connector's own under None."""
+        """{task: [(milliseconds, state, worker id)]} and the connector's own under None. Claims are left
+        out: they say who is about to start a task, not how it is."""
         found = {}
         for record in self.kafka.read(f"{self.lane.cluster.group}-status"):
             task = self._whose(record.key.decode())
             if task is not False and record.value is not None:
                 told = json.loads(record.value)
+                if "claim" in told:
+                    continue
                 row = (record.timestamp, told["state"], told["worker_id"])
                 found.setdefault(task, []).append(row)
         return {task: sorted(rows) for task, rows in found.items()}

@@ -55,6 +55,12 @@ void sim_min(uint64_t *next, uint64_t at_ms)
     }
 }
 
+const char *sim_connector_name(int connector)
+{
+    static const char names[SIM_CONNECTORS][3] = { "c0", "c1", "c2", "c3" };
+    return names[connector];
+}
+
 int sim_connector_number(const char *name)
 {
     int n = name[0] == 'c' ? name[1] - '0' : -1;

@@ -68,7 +68,8 @@ struct sim_options {
 struct sim_record {
     enum log_topic topic;
     char *key;
-    char *value; /* NULL: tombstone */
+    char *value;          /* NULL: tombstone */
+    struct cJSON *parsed; /* value, for all readers but the first, sim->truth */
     int64_t offset;
     uint64_t at_ms;
 };
@@ -254,7 +255,8 @@ uint64_t sim_between(struct sim *sim, uint64_t low, uint64_t high);
 bool sim_chance(struct sim *sim, unsigned percent);
 /* Lowers *next to at_ms. */
 void sim_min(uint64_t *next, uint64_t at_ms);
-/* Connector number of a name "c0".."c3", -1 if it is none. */
+/* Connector number of a name "c0".."c3", -1 if it is none; and the name of a number. */
+const char *sim_connector_name(int connector);
 int sim_connector_number(const char *name);
 
 /* Logs (sim_log.c). */

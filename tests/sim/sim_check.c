@@ -5,9 +5,8 @@
 
 bool sim_worker_wants(const struct sim_worker *worker, int connector, int task)
 {
-    char name[16];
-    (void)snprintf(name, sizeof(name), "c%d", connector);
-    const struct connector_state *state = snapshot_find(worker->snapshot, name);
+    const struct connector_state *state =
+        snapshot_find(worker->snapshot, sim_connector_name(connector));
     if (!state || worker->draining || !state->committed || state->inconsistent ||
         state->target == TARGET_STOPPED || (size_t)task >= state->n_tasks) {
         return false;
@@ -18,9 +17,8 @@ bool sim_worker_wants(const struct sim_worker *worker, int connector, int task)
 
 static void note_division(const struct sim *sim, struct sim_worker *worker, int connector)
 {
-    char name[16];
-    (void)snprintf(name, sizeof(name), "c%d", connector);
-    const struct connector_state *state = snapshot_find(worker->snapshot, name);
+    const struct connector_state *state =
+        snapshot_find(worker->snapshot, sim_connector_name(connector));
     if (state && state->division != worker->division[connector]) {
         worker->division[connector] = state->division;
         worker->division_since[connector] = sim->now_ms;

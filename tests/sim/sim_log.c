@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual config and status topics; every reader lags behind by a time of its own. */
 #include "tests/sim/sim.h"
+#include "worker/base/json.h"
 #include "worker/base/map.h"
 #include "worker/base/mem.h"
+
+static void record_free(struct sim_record *record)
+{
+    free(record->key);
+    free(record->value);
+    cJSON_Delete(record->parsed);
+}
 
 static void fold(struct config_state *state, const struct sim_record *from)
 {
@@ -13,6 +21,7 @@ static void fold(struct config_state *state, const struct sim_record *from)
         .key_length = strlen(from->key),
         .value = from->value,
         .value_length = from->value ? strlen(from->value) : 0,
+        .parsed = from->parsed,
     };
     config_state_fold(state, &record);
 }
@@ -42,7 +51,11 @@ void sim_log_append(struct sim *sim, const struct out_record *record)
         .offset = partition->next_offset++,
         .at_ms = sim->now_ms,
     };
-    fold(sim->truth, &partition->records[partition->n_records - 1]);
+    struct sim_record *added = &partition->records[partition->n_records - 1];
+    fold(sim->truth, added);
+    if (added->value && json_parse(added->value, strlen(added->value), &added->parsed, NULL)) {
+        sim_fail(sim, "%s has a value that is no JSON", added->key);
+    }
 }
 
 static bool all_read(const struct sim *sim, unsigned p)
@@ -76,8 +89,7 @@ static void compact(struct sim *sim, unsigned p)
         if (keep[i]) {
             partition->records[n_kept++] = partition->records[i];
         } else {
-            free(partition->records[i].key);
-            free(partition->records[i].value);
+            record_free(&partition->records[i]);
         }
     }
     free(keep);
@@ -123,8 +135,7 @@ void sim_log_free(struct sim *sim)
 {
     for (unsigned p = 0; p < SIM_PARTITIONS; p++) {
         for (size_t i = 0; i < sim->partitions[p].n_records; i++) {
-            free(sim->partitions[p].records[i].key);
-            free(sim->partitions[p].records[i].value);
+            record_free(&sim->partitions[p].records[i]);
         }
         free(sim->partitions[p].records);
     }

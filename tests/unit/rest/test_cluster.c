@@ -14,7 +14,8 @@
 /* Places two tasks of "c", of which the worker reports rates. */
 static void place(struct served *served)
 {
-    static const struct seat seats[] = { { 2, MOVE_PLACED }, { -1, MOVE_PLACED } };
+    static const struct seat seats[] = { { 2, MOVE_PLACED, { 0, 0 } },
+                                         { -1, MOVE_PLACED, { 0, 0 } } };
     served_create(served, "c");
     served_tasks(served, "c", 2);
     served_status(served, "c", 0, STATE_RUNNING, NULL);

@@ -125,7 +125,7 @@ void sim_log_compact(struct sim *sim)
         return;
     }
     for (unsigned p = 0; p < SIM_PARTITIONS; p++) {
-        if (sim->partitions[p].n_records > 100 && all_read(sim, p)) {
+        if (sim->partitions[p].n_records > 30 && all_read(sim, p)) {
             compact(sim, p);
         }
     }

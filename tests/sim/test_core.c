@@ -13,7 +13,7 @@
 
 /* What fits into the time of each kind of build, about 20 s of one core: a schedule takes 2.5 ms;
  * sanitizers are slower by a factor of ten and more, and look for other things. A hundred thousand
- * (SLUICE_SIM_SCHEDULES) take four minutes; the seed differs from run to run. */
+ * (tests/README.md) take three minutes of an optimised build; the seed differs from run to run. */
 #ifdef SLUICE_SANITIZED
 #define DEFAULT_SCHEDULES 400
 #else

@@ -2,6 +2,7 @@
 /* From a client's request to records of the config topic. See changes.h. */
 #include "coordinator/changes.h"
 
+#include "worker/base/json.h"
 #include "worker/base/mem.h"
 #include "worker/connector.h"
 
@@ -16,11 +17,49 @@ struct plan {
     bool created;
 };
 
+/* Only what ran may have left something outside. */
+static bool leaves_something(const struct connector_state *connector)
+{
+    const char *class_name = kvs_get(&connector->config, "connector.class");
+    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
+    return plugin && plugin->retire && connector->committed;
+}
+
+/* A config that workers would not read, or that could be written but not taken away again, would
+ * stay for ever. */
+static enum err check_config(const struct plan *plan, struct error *reterr)
+{
+    const struct cluster_request *request = plan->request;
+    if (request->config->n_items > JSON_MAX_MEMBERS) {
+        return error_set(reterr, ERR_INVALID,
+                         "Connector configuration has %zu keys with its name, more than the %d "
+                         "that are possible: give fewer",
+                         request->config->n_items, JSON_MAX_MEMBERS);
+    }
+    struct out_records records;
+    out_records_init(&records);
+    record_connector(&records, request->name, request->config);
+    if (plan->connector) {
+        struct connector_state changed = *plan->connector;
+        changed.config = *request->config;
+        if (leaves_something(&changed)) {
+            record_retire(&records, &changed, plan->id, plan->now_wall_ms);
+        }
+    }
+    enum err err = records_check(&records, reterr);
+    out_records_fini(&records);
+    return err;
+}
+
 static enum err plan_create(struct plan *plan, struct error *reterr)
 {
     const struct cluster_request *request = plan->request;
     if (plan->connector) {
         return error_set(reterr, ERR_EXISTS, "Connector %s already exists", request->name);
+    }
+    enum err err = check_config(plan, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     /* The state comes first, so that no worker ever sees the connector without it. */
     if (request->has_target) {
@@ -42,17 +81,29 @@ static enum err plan_put_config(struct plan *plan, struct error *reterr)
                          "Cannot complete request momentarily due to stale configuration "
                          "(typically caused by a concurrent config change)");
     }
-    record_connector(plan->records, request->name, request->config);
-    plan->created = !plan->connector;
-    return ERR_OK;
+    enum err err = check_config(plan, reterr);
+    if (err == ERR_OK) {
+        record_connector(plan->records, request->name, request->config);
+        plan->created = !plan->connector;
+    }
+    return err;
 }
 
-/* Only what ran may have left something outside. */
-static bool leaves_something(const struct connector_state *connector)
+/* What was written before such sizes were refused can be deleted too: what its config alone says is
+ * then all that is known of it. */
+static void plan_retire(struct plan *plan)
 {
-    const char *class_name = kvs_get(&connector->config, "connector.class");
-    const struct connector_plugin *plugin = class_name ? connector_find(class_name) : NULL;
-    return plugin && plugin->retire && connector->committed;
+    struct out_records records;
+    out_records_init(&records);
+    record_retire(&records, plan->connector, plan->id, plan->now_wall_ms);
+    if (records_check(&records, NULL) != ERR_OK) {
+        struct connector_state bare = *plan->connector;
+        bare.n_tasks = 0;
+        bare.last_task = NULL;
+        out_records_fini(&records);
+        record_retire(&records, &bare, plan->id, plan->now_wall_ms);
+    }
+    records_take(plan->records, &records);
 }
 
 static enum err plan_delete(struct plan *plan, struct error *reterr)
@@ -62,7 +113,7 @@ static enum err plan_delete(struct plan *plan, struct error *reterr)
     }
     record_delete(plan->records, plan->connector);
     if (leaves_something(plan->connector)) {
-        record_retire(plan->records, plan->connector, plan->id, plan->now_wall_ms);
+        plan_retire(plan);
     }
     return ERR_OK;
 }

@@ -9,6 +9,10 @@
 #include "worker/base/mem.h"
 #include "worker/base/utf8.h"
 
+/* A reader takes a few more than any writer gives: what was written must not be lost for a key that
+ * somebody added behind the writer's check. */
+#define MAX_MEMBERS (JSON_MAX_MEMBERS + 64)
+
 /* Splits "<connector>-<number>" at the last '-'. */
 static bool split_number(const char *text, char **ret_name, int *ret_n)
 {
@@ -36,7 +40,7 @@ static struct shared_kvs *map_of(const cJSON *value, const char *name)
 {
     const cJSON *members = cJSON_GetObjectItemCaseSensitive(value, name);
     struct shared_kvs *shared = shared_kvs_new();
-    if (json_to_kvs(members, &shared->kvs, NULL) != ERR_OK) {
+    if (json_to_kvs_most(members, MAX_MEMBERS, &shared->kvs, NULL) != ERR_OK) {
         shared_kvs_unref(shared);
         return NULL;
     }
@@ -282,14 +286,14 @@ static bool read_retirement(const cJSON *value, struct retirement *retirement)
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(value, "config");
     const cJSON *tasks = cJSON_GetObjectItemCaseSensitive(value, "tasks");
     int n = cJSON_GetArraySize(tasks);
-    if (json_to_kvs(config, &retirement->config, NULL) != ERR_OK || !cJSON_IsArray(tasks) ||
-        n > MAX_TASK_NUMBER + 1) {
+    if (json_to_kvs_most(config, MAX_MEMBERS, &retirement->config, NULL) != ERR_OK ||
+        !cJSON_IsArray(tasks) || n > MAX_TASK_NUMBER + 1) {
         return false;
     }
     retirement->task_configs = xcalloc((size_t)n + 1, sizeof(struct kvs));
     for (const cJSON *task = tasks->child; task; task = task->next) {
         struct kvs *place = &retirement->task_configs[retirement->n_task_configs++];
-        if (json_to_kvs(task, place, NULL) != ERR_OK) {
+        if (json_to_kvs_most(task, MAX_MEMBERS, place, NULL) != ERR_OK) {
             return false;
         }
     }

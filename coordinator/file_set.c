@@ -158,6 +158,19 @@ static enum err check_name(struct connector_file *item, bool wrapped, struct err
     return ERR_OK;
 }
 
+/* A PUT of the same is refused: workers would not read the record. FILE_SET_MAX_FILE bounds its
+ * size. */
+static enum err check_number(const struct connector_file *item, struct error *reterr)
+{
+    if (item->config.n_items > JSON_MAX_MEMBERS) {
+        return error_set(reterr, ERR_INVALID,
+                         "the config has %zu keys with its name, more than the %d that are "
+                         "possible: give fewer",
+                         item->config.n_items, JSON_MAX_MEMBERS);
+    }
+    return ERR_OK;
+}
+
 /* A mask is what REST shows of a secret: nothing is stored that it could stand for. */
 static enum err check_masks(const struct connector_file *item, struct error *reterr)
 {
@@ -187,6 +200,7 @@ static enum err parse(const char *text, size_t length, struct connector_file *it
                        cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(object, "config"));
         err = check_name(item, wrapped, reterr);
     }
+    err = err ? err : check_number(item, reterr);
     return err ? err : check_masks(item, reterr);
 }
 

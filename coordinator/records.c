@@ -10,6 +10,7 @@
 #include "coordinator/config_workers.h"
 #include "worker/base/json.h"
 #include "worker/base/mem.h"
+#include "worker/connector.h"
 
 void out_records_init(struct out_records *records)
 {
@@ -34,6 +35,31 @@ static void put(struct out_records *out, enum log_topic topic, char *key, char *
         out->items = xrealloc(out->items, out->size * sizeof(*out->items));
     }
     out->items[out->n_items++] = (struct out_record){ topic, key, value };
+}
+
+void records_take(struct out_records *to, struct out_records *from)
+{
+    for (size_t i = 0; i < from->n_items; i++) {
+        put(to, from->items[i].topic, from->items[i].key, from->items[i].value);
+    }
+    free(from->items);
+    out_records_init(from);
+}
+
+enum err records_check(const struct out_records *records, struct error *reterr)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        const struct out_record *item = &records->items[i];
+        size_t bytes = strlen(item->key) + (item->value ? strlen(item->value) : 0);
+        if (bytes > CONNECTOR_RECORD_LIMIT) {
+            return error_set(reterr, ERR_TOO_LARGE,
+                             "record %s of config.storage.topic would have %zu bytes, more than "
+                             "the %d that Kafka takes: give the connector a smaller config "
+                             "(shorter lists and prefixes, fewer tasks.max or mqtt.sessions)",
+                             item->key, bytes, CONNECTOR_RECORD_LIMIT);
+        }
+    }
+    return ERR_OK;
 }
 
 void record_own(struct out_records *out, enum log_topic topic, char *key, char *value)
@@ -192,11 +218,9 @@ void record_retire(struct out_records *out, const struct connector_state *connec
     (void)cJSON_AddItemToObject(object, "config", json_from_kvs(&connector->config));
     cJSON *tasks = cJSON_AddArrayToObject(object, "tasks");
     ASSERT(tasks != NULL);
-    for (size_t i = 0; i < connector->n_tasks; i++) {
-        (void)cJSON_AddItemToArray(tasks, json_from_kvs(&connector->tasks[i].config));
-    }
-    if (connector->n_tasks == 0 && connector->last_task) {
-        (void)cJSON_AddItemToArray(tasks, json_from_kvs(connector->last_task));
+    const struct kvs *last = last_task(connector);
+    if (last) {
+        (void)cJSON_AddItemToArray(tasks, json_from_kvs(last));
     }
     add_integer(object, "requested_ms", now_wall_ms);
     put(out, LOG_TOPIC_CONFIG, xasprintf("retire-%s-%s", connector->name, id),

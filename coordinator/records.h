@@ -7,6 +7,7 @@
 #pragma once
 
 #include "coordinator/config_state.h"
+#include "worker/base/err.h"
 #include "worker/base/kvs.h"
 
 /* A record to be written; topic says where. */
@@ -24,6 +25,12 @@ struct out_records {
 
 void out_records_init(struct out_records *records);
 void out_records_fini(struct out_records *records);
+
+/* records_take moves all records of `from`, which is empty then, behind those of `to`. */
+void records_take(struct out_records *to, struct out_records *from);
+/* records_check refuses a record that has more than CONNECTOR_RECORD_LIMIT bytes: Kafka would not
+ * take it, nor anything that is written together with it. Errors: ERR_TOO_LARGE. */
+enum err records_check(const struct out_records *records, struct error *reterr) MUST_CHECK;
 
 /* record_own adds a record of a kind that only its own file knows; key and value (NULL: tombstone)
  * are taken. */
@@ -49,6 +56,8 @@ void record_restart(struct out_records *out, const char *name, bool include_task
 void record_restart_task(struct out_records *out, const char *name, int task);
 void record_leader(struct out_records *out, const char *worker_id, const char *url,
                    const char *instance);
+/* record_retire asks for the end of what a connector leaves outside. It keeps one config of the
+ * connector's tasks, as record_stop does. */
 void record_retire(struct out_records *out, const struct connector_state *connector, const char *id,
                    int64_t now_wall_ms);
 void record_retired(struct out_records *out, const char *name, const char *id);

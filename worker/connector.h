@@ -147,5 +147,8 @@ enum err connector_validate(const struct kvs *worker_props, const struct kvs *co
                             struct config_result *result, struct error *reterr) MUST_CHECK;
 /* Most tasks of one connector. */
 #define CONNECTOR_TASKS_LIMIT 10000
+/* The most bytes of a record about a connector, key and value together. Below what a producer and a
+ * topic of Kafka take by default (max.request.size 1048576), with room for what a batch adds. */
+#define CONNECTOR_RECORD_LIMIT 1040000
 /* connector_common_table returns the framework's rows for a source or sink. */
 const struct config_table *connector_common_table(enum connector_type type);

@@ -12,7 +12,6 @@
 #define MAX_LENGTH  ((size_t)8 * 1024 * 1024)
 #define MAX_NESTING 64
 #define MAX_NUMBER  63 /* what cJSON reads */
-#define MAX_MEMBERS 4096
 
 /* Where the checks of the raw text are. */
 struct scan {
@@ -249,12 +248,16 @@ enum err json_parse(const char *text, size_t length, cJSON **ret_value, struct e
 
 enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr)
 {
+    return json_to_kvs_most(object, JSON_MAX_MEMBERS, kvs, reterr);
+}
+
+enum err json_to_kvs_most(const cJSON *object, int most, struct kvs *kvs, struct error *reterr)
+{
     if (!cJSON_IsObject(object)) {
         return error_set(reterr, ERR_INVALID, "Expected a JSON object of strings");
     }
-    if (cJSON_GetArraySize(object) > MAX_MEMBERS) {
-        return error_set(reterr, ERR_INVALID, "An object may have at most %d fields here",
-                         MAX_MEMBERS);
+    if (cJSON_GetArraySize(object) > most) {
+        return error_set(reterr, ERR_INVALID, "An object may have at most %d fields here", most);
     }
     for (const cJSON *child = object->child; child; child = child->next) {
         bool has_text = (cJSON_IsString(child) || cJSON_IsNumber(child)) && child->valuestring;

@@ -10,6 +10,9 @@
 #include "worker/base/err.h"
 #include "worker/base/kvs.h"
 
+/* Of an object that becomes a flat map. */
+#define JSON_MAX_MEMBERS 4096
+
 /* json_parse reads length bytes (at most 8 MiB) that hold exactly one JSON value: nothing but white
  * space may follow, nesting is at most 64 deep, strings are well-formed UTF-8 without NUL, object
  * keys occur once, numbers are at most 63 characters long and keep their text (in valuestring).
@@ -19,8 +22,11 @@ enum err json_parse(const char *text, size_t length, cJSON **ret_value,
                     struct error *reterr) MUST_CHECK;
 /* json_to_kvs adds the members of an object to kvs as Connect does: strings as they are, numbers
  * and booleans as they are written, null as null. Errors: ERR_INVALID for objects and lists as
- * values (naming the key) and for more than 4096 members. */
+ * values (naming the key) and for more than JSON_MAX_MEMBERS members; json_to_kvs_most: more than
+ * `most`. */
 enum err json_to_kvs(const cJSON *object, struct kvs *kvs, struct error *reterr) MUST_CHECK;
+enum err json_to_kvs_most(const cJSON *object, int most, struct kvs *kvs,
+                          struct error *reterr) MUST_CHECK;
 /* json_from_kvs returns a new owned object with the members of kvs. */
 cJSON *json_from_kvs(const struct kvs *kvs);
 /* json_print returns the owned compact text of value. */

@@ -2,7 +2,9 @@
 /* Tests of the plans for clients' changes: what is written, what is refused and in which words. */
 #include "coordinator/changes.h"
 #include "tests/support/unit.h"
+#include "worker/base/json.h"
 #include "worker/base/mem.h"
+#include "worker/connector.h"
 
 struct fixture {
     struct config_state *state;
@@ -356,6 +358,116 @@ static void test_request_copy_does_not_depend_on_the_original(void **state UNUSE
     cluster_request_free(copy);
 }
 
+/* Keys as REST adds them: the limit counts all, and what is taken is read by every worker. */
+static void test_a_config_of_more_keys_than_workers_read_is_refused(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    struct kvs config;
+    kvs_init(&config);
+    for (int i = 0; i < JSON_MAX_MEMBERS; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        kvs_set(&config, key, "v");
+    }
+    static const enum cluster_change changes[] = { CHANGE_CREATE, CHANGE_PUT_CONFIG };
+    for (size_t i = 0; i < N_ELEMENTS(changes); i++) {
+        struct cluster_request request = { .change = changes[i], .name = "a", .if_offset = -1 };
+        kvs_set(&config, "name", "a");
+        request.config = &config;
+        assert_int_equal(plan(&fixture, &request), ERR_INVALID);
+        assert_non_null(strstr(fixture.error.text, "4097 keys"));
+        assert_non_null(strstr(fixture.error.text, "4096"));
+        kvs_remove(&config, "name");
+        assert_int_equal(plan(&fixture, &request), ERR_OK);
+        play(&fixture, &fixture.records);
+        assert_non_null(snapshot_find(fixture.snapshot, "a"));
+    }
+    kvs_fini(&config);
+    teardown(&fixture);
+}
+
+/* Commits n tasks, each with a config of so many bytes. */
+static void commit_large(struct fixture *fixture, size_t n, size_t bytes)
+{
+    CLEANUP(free_charp) char *text = xcalloc(bytes + 1, 1);
+    memset(text, 't', bytes);
+    struct kvs *configs = xcalloc(n, sizeof(*configs));
+    for (size_t i = 0; i < n; i++) {
+        kvs_set(&configs[i], "t", text);
+    }
+    struct out_records records;
+    out_records_init(&records);
+    record_tasks(&records, "a", configs, n, 0, 0);
+    play(fixture, &records);
+    out_records_fini(&records);
+    connector_configs_free(configs, n);
+}
+
+static size_t largest(const struct out_records *records)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < records->n_items; i++) {
+        size_t bytes = records->items[i].value ? strlen(records->items[i].value) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static void test_a_connector_of_any_size_can_be_deleted(void **state UNUSED)
+{
+    static const struct {
+        size_t config, n_tasks, task;
+        bool task_kept;
+    } cases[] = {
+        { 10, 100, 20000, true },
+        { 900000, 2, 100000, true },
+        { 1030000, 1, 100000, false }, /* of an older version: it is refused now */
+    };
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct fixture fixture;
+        setup(&fixture);
+        struct kvs config;
+        kvs_init(&config);
+        kvs_copy(&config, config_of("MqttSource"));
+        CLEANUP(free_charp) char *text = xcalloc(cases[i].config + 1, 1);
+        memset(text, 'c', cases[i].config);
+        kvs_set(&config, "c", text);
+        struct cluster_request request = { .change = CHANGE_CREATE, .name = "a", .if_offset = -1 };
+        request.config = &config;
+        assert_int_equal(plan(&fixture, &request), ERR_OK);
+        play(&fixture, &fixture.records);
+        commit_large(&fixture, cases[i].n_tasks, cases[i].task);
+        request.change = CHANGE_PUT_CONFIG; /* the same again */
+        assert_int_equal(plan(&fixture, &request), cases[i].task_kept ? ERR_OK : ERR_TOO_LARGE);
+        request = (struct cluster_request){ .change = CHANGE_DELETE, .name = "a" };
+        assert_int_equal(plan(&fixture, &request), ERR_OK);
+        assert_true(largest(&fixture.records) <= CONNECTOR_RECORD_LIMIT);
+        play(&fixture, &fixture.records);
+        assert_int_equal(fixture.snapshot->n_retirements, 1);
+        assert_int_equal(fixture.snapshot->retirements[0].n_task_configs, cases[i].task_kept);
+        kvs_fini(&config);
+        teardown(&fixture);
+    }
+}
+
+static void test_a_config_that_no_record_can_hold_is_refused(void **state UNUSED)
+{
+    struct fixture fixture;
+    setup(&fixture);
+    CLEANUP(free_charp) char *text = xcalloc(CONNECTOR_RECORD_LIMIT + 1, 1);
+    memset(text, 'c', CONNECTOR_RECORD_LIMIT);
+    struct kvs config;
+    kvs_init(&config);
+    kvs_set(&config, "c", text);
+    struct cluster_request request = { .change = CHANGE_CREATE, .name = "a", .if_offset = -1 };
+    request.config = &config;
+    assert_int_equal(plan(&fixture, &request), ERR_TOO_LARGE);
+    assert_non_null(strstr(fixture.error.text, "record connector-a"));
+    kvs_fini(&config);
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +481,9 @@ int main(void)
         cmocka_unit_test(test_unknown_connectors_are_named_in_the_words_of_the_request),
         cmocka_unit_test(test_restart_names_what_is_missing),
         cmocka_unit_test(test_offsets_change_only_when_stopped_and_at_rest),
+        cmocka_unit_test(test_a_config_of_more_keys_than_workers_read_is_refused),
+        cmocka_unit_test(test_a_connector_of_any_size_can_be_deleted),
+        cmocka_unit_test(test_a_config_that_no_record_can_hold_is_refused),
         cmocka_unit_test(test_request_copy_does_not_depend_on_the_original),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "tests/support/unit.h"
 #include "tests/unit/coordinator/fold.h"
 #include "worker/base/clock.h"
+#include "worker/base/json.h"
 #include "worker/base/mem.h"
 
 struct fixture {
@@ -252,6 +253,28 @@ static void test_snapshots_share_what_did_not_change(void **state)
     assert_int_equal(second->config_position, 3);
     snapshot_unref(first);
     snapshot_unref(second);
+}
+
+/* Should a writer ever add a key behind its own check, no worker may lose the connector for it. */
+static void test_a_few_more_keys_than_writers_give_are_read(void **state)
+{
+    struct fixture *f = *state;
+    struct kvs config;
+    kvs_init(&config);
+    for (int i = 0; i < JSON_MAX_MEMBERS + 8; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        kvs_set(&config, key, "v");
+    }
+    struct out_records records;
+    out_records_init(&records);
+    record_connector(&records, "many", &config);
+    fold_all(f, &records);
+    assert_int_equal(find(f, "many")->config.n_items, JSON_MAX_MEMBERS + 8);
+    record_retire(&records, find(f, "many"), "1", 1);
+    fold_all(f, &records);
+    assert_int_equal(look(f)->n_retirements, 1);
+    kvs_fini(&config);
 }
 
 static void test_retirements_come_sorted_and_go(void **state)
@@ -503,6 +526,7 @@ int main(void)
         TEST(test_restart_requests_count_only_after_the_history),
         TEST(test_statuses_are_read_and_extra_ones_listed),
         TEST(test_snapshots_share_what_did_not_change),
+        TEST(test_a_few_more_keys_than_writers_give_are_read),
         TEST(test_retirements_come_sorted_and_go),
         TEST(test_leader_record_is_read),
         TEST(test_offsets_are_found_whatever_the_spacing),

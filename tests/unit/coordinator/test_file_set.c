@@ -2,6 +2,8 @@
 /* What the files of a folder say, and what is wrong with them. */
 #include "coordinator/file_set.h"
 #include "tests/support/unit.h"
+#include "worker/base/buf.h"
+#include "worker/base/json.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 
@@ -90,6 +92,29 @@ static void test_what_is_wrong_is_told_at_the_files_name(void **state UNUSED)
             fail_msg("case %zu: \"%s\" not in \"%s\"", i, cases[i].told, file->error);
         }
         file_set_unref(set);
+    }
+}
+
+/* The name is a key too. */
+static void test_more_keys_than_workers_read_are_wrong(void **state UNUSED)
+{
+    for (int n = JSON_MAX_MEMBERS - 1; n <= JSON_MAX_MEMBERS; n++) {
+        struct buf text;
+        buf_init(&text);
+        for (int i = 0; i < n; i++) {
+            buf_printf(&text, "%s\"k%d\":\"v\"", i == 0 ? "{" : ",", i);
+        }
+        buf_add_char(&text, '}');
+        struct file_set *set = set_of("a.json", buf_text(&text));
+        const char *error = file_set_find(set, "a")->error;
+        if (n < JSON_MAX_MEMBERS) {
+            assert_null(error);
+        } else {
+            assert_non_null(error);
+            assert_non_null(strstr(error, "4097 keys"));
+        }
+        file_set_unref(set);
+        buf_fini(&text);
     }
 }
 
@@ -189,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_both_forms_are_read),
         cmocka_unit_test(test_states_and_adoption_are_read),
         cmocka_unit_test(test_what_is_wrong_is_told_at_the_files_name),
+        cmocka_unit_test(test_more_keys_than_workers_read_are_wrong),
         cmocka_unit_test(test_a_name_in_two_files_is_wrong_in_both),
         cmocka_unit_test(test_the_digest_tells_names_bytes_and_marker_apart),
         cmocka_unit_test(test_a_folder_that_cannot_be_read_says_nothing),

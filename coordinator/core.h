@@ -134,6 +134,12 @@ void core_reconcile(struct core *core, uint64_t now_ms, struct decisions *ret_de
 void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_records,
                uint64_t *ret_wake_ms);
 
+/* core_lead_refused tells that the last batch cannot be written, for good and for the reason text.
+ * True: what comes next is another batch, without the set that was refused if that is known (its
+ * connector is FAILED until its config changes), else with one set only, until none is left. False:
+ * it was not for a connector's set. */
+bool core_lead_refused(struct core *core, const char *text, uint64_t now_ms);
+
 /* core_slots_idle tells whether no task of these slots is still running here: a revocation may be
  * completed. */
 bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slots);

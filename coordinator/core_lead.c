@@ -34,6 +34,7 @@ void core_lead_forget(struct core *core)
     core->n_retires = 0;
     snapshot_unref(TAKE(core->leads_of));
     core->autos.n_tasks = 0;
+    core->apart = false;
     core->skew_since_ms = CORE_NEVER_MS;
 }
 
@@ -232,42 +233,57 @@ static void free_configs(struct kvs *configs, size_t n_configs)
     free(configs);
 }
 
-static void expand(struct core *core, struct lead *lead, const struct connector_state *connector,
-                   uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
+/* Makes the records of a connector's set; none when it has that set already. */
+static enum err make_set(struct core *core, const struct connector_state *connector, size_t n_auto,
+                         struct out_records *set, struct error *reterr)
 {
     struct kvs *configs = NULL;
     size_t n_configs = 0;
-    struct error error = { ERR_OK, "" };
-    size_t n_auto = core_auto_tasks(core, connector, now_ms);
     enum err err =
-        core->port.task_configs(core->port.arg, connector, n_auto, &configs, &n_configs, &error);
+        core->port.task_configs(core->port.arg, connector, n_auto, &configs, &n_configs, reterr);
     CLEANUP(free_charp) char *too_many = err ? NULL : core_too_many(connector, n_configs);
     if (too_many) {
-        err = error_set(&error, ERR_INVALID, "%s", too_many);
+        err = error_set(reterr, ERR_INVALID, "%s", too_many);
     }
-    lead->auto_tried = n_auto;
+    if (err == ERR_OK && !same_set(connector, configs, n_configs)) {
+        record_tasks(set, connector->name, configs, n_configs, connector->config_offset,
+                     division_of(connector, configs, n_configs));
+        err = records_check(set, reterr);
+    }
+    free_configs(configs, n_configs);
+    return err;
+}
+
+static void expand(struct core *core, struct lead *lead, const struct connector_state *connector,
+                   uint64_t now_ms, struct out_records *out, uint64_t *wake_ms)
+{
+    struct error error = { ERR_OK, "" };
+    struct out_records set;
+    out_records_init(&set);
+    lead->auto_tried = core_auto_tasks(core, connector, now_ms);
+    enum err err = make_set(core, connector, lead->auto_tried, &set, &error);
     lead->tried = true;
     lead->tried_config = connector->config_offset;
     lead->tried_commit = connector->commit_offset;
     if (err != ERR_OK) {
         error.code = err;
         expand_failed(lead, &error, now_ms, wake_ms);
-    } else {
-        if (lead->failure) {
-            core_wake(wake_ms, now_ms);
-        }
-        free(TAKE(lead->failure));
-        lead->backoff_ms = 0;
-        lead->sent.any = false; /* the connector was started anew, and says so */
-        lead->forced = lead->forced && !same_set(connector, configs, n_configs);
-        if (!same_set(connector, configs, n_configs)) {
-            record_tasks(out, connector->name, configs, n_configs, connector->config_offset,
-                         division_of(connector, configs, n_configs));
-            /* Until the snapshot shows the commit it has to be asked for again. */
-            lead->tried_commit = INT64_MIN;
-        }
+        out_records_fini(&set);
+        return;
     }
-    free_configs(configs, n_configs);
+    if (lead->failure) {
+        core_wake(wake_ms, now_ms);
+    }
+    free(TAKE(lead->failure));
+    lead->backoff_ms = 0;
+    lead->sent.any = false; /* the connector was started anew, and says so */
+    lead->forced = lead->forced && set.n_items > 0;
+    if (set.n_items > 0) {
+        lead->batched = true;
+        /* Until the snapshot shows the commit it has to be asked for again. */
+        lead->tried_commit = INT64_MIN;
+    }
+    records_take(out, &set);
 }
 
 /* One connector's set of tasks. */
@@ -298,6 +314,26 @@ static void lead_connector(struct core *core, struct lead *lead,
     }
 }
 
+/* All sets that are due, as far as one batch goes; in a batch without anything else. */
+static void lead_connectors(struct core *core, uint64_t now_ms, struct out_records *out,
+                            uint64_t *wake_ms)
+{
+    size_t most = core->apart ? 1 : CORE_BATCH;
+    for (size_t i = 0; i < core->n_leads; i++) {
+        core->leads[i].batched = false;
+    }
+    if (out->n_items > 0) {
+        return; /* asked again when that is written */
+    }
+    for (size_t i = 0; i < core->n_leads && out->n_items < most; i++) {
+        if (core->snapshot->connectors[i]->has_config) {
+            lead_connector(core, &core->leads[i], core->snapshot->connectors[i], now_ms, out,
+                           wake_ms);
+        }
+    }
+    core->apart = core->apart && out->n_items > 0;
+}
+
 void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_records,
                uint64_t *ret_wake_ms)
 {
@@ -309,14 +345,37 @@ void core_lead(struct core *core, uint64_t now_ms, struct out_records *ret_recor
     core_lead_sync(core, now_ms);
     core_auto_look(core, now_ms);
     core_retired(core, now_ms, ret_records, ret_wake_ms);
-    for (size_t i = 0; i < core->n_leads && ret_records->n_items < CORE_BATCH; i++) {
-        if (core->snapshot->connectors[i]->has_config) {
-            lead_connector(core, &core->leads[i], core->snapshot->connectors[i], now_ms,
-                           ret_records, ret_wake_ms);
-        }
-    }
+    /* Apart from sets of tasks, so that no set can keep back a fail-over. */
     core_place(core, now_ms, ret_records, ret_wake_ms);
+    lead_connectors(core, now_ms, ret_records, ret_wake_ms);
     if (ret_records->n_items >= CORE_BATCH) {
         core_wake(ret_wake_ms, now_ms);
     }
+}
+
+bool core_lead_refused(struct core *core, const char *text, uint64_t now_ms)
+{
+    struct lead *one = NULL;
+    size_t n_batched = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < core->n_leads; i++) {
+        if (core->leads[i].batched) {
+            core->leads[i].batched = false;
+            one = &core->leads[i];
+            at = i;
+            n_batched++;
+        }
+    }
+    core->apart = core->apart || n_batched > 0;
+    if (n_batched == 1) {
+        struct error error = { ERR_INVALID, "" };
+        uint64_t wake_ms = CORE_NEVER_MS;
+        (void)error_set(&error, ERR_INVALID,
+                        "the configs of its tasks cannot be written to config.storage.topic: %s; "
+                        "mend: a smaller config, or let producer and topic take larger records",
+                        text);
+        one->tried_commit = core->leads_of->connectors[at]->commit_offset;
+        expand_failed(one, &error, now_ms, &wake_ms);
+    }
+    return n_batched > 0;
 }

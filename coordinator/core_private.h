@@ -92,9 +92,9 @@ struct lead {
     char *name;
     bool tried; /* task configs were made for this pair: only an event makes it worth again */
     int64_t tried_config, tried_commit;
-    bool forced;   /* make them again although the set is up to date */
-    char *failure; /* NULL: the last try was fine */
-    bool retriable;
+    bool forced;             /* make them again although the set is up to date */
+    char *failure;           /* NULL: the last try was fine */
+    bool retriable, batched; /* batched: its set is in the batch that core_lead gave last */
     uint64_t retry_ms, backoff_ms;
     int64_t restart_seen;
     struct sent sent;
@@ -134,7 +134,7 @@ struct core {
     size_t n_members;
     bool members_stale;
     int64_t generation, wall_ms;
-    bool draining, leading;
+    bool draining, leading, apart; /* apart: one set at a time, as Kafka refused several at once */
     uint64_t last_incarnation, last_claim;
     struct own_task **own;
     size_t n_own, own_size;

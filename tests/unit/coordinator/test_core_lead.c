@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the core does as leader. */
 #include "tests/unit/coordinator/core_fixture.h"
+#include "worker/base/mem.h"
 
 static void test_only_a_leader_writes_config_records(void **state)
 {
@@ -418,6 +419,123 @@ static void test_statuses_of_living_workers_are_not_removed_under_them(void **st
     assert_int_equal(gone->extra_statuses[0].task, 0);
 }
 
+/* ---- what Kafka would not take ---- */
+
+/* A connector whose one task config is that large. */
+static void put_large(struct core_fixture *f, const char *name, size_t bytes)
+{
+    CLEANUP(free_charp) char *key = xasprintf("connector-%s", name);
+    CLEANUP(free_charp) char *x = xcalloc(bytes + 1, 1);
+    memset(x, 'x', bytes);
+    CLEANUP(free_charp)
+    char *value = xasprintf("{\"properties\":{\"connector.class\":\"Fake\",\"tasks.max\":\"1\","
+                            "\"x\":\"%s\"}}",
+                            x);
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, key, value);
+}
+
+static void test_a_set_that_is_too_large_fails_its_connector_alone(void **state)
+{
+    struct core_fixture *f = *state;
+    cf_become_leader(f);
+    put_large(f, "big", 1045000);
+    cf_put_config(f, "small", "1", "1");
+    assert_int_equal(cf_lead(f), 3); /* a task, a commit, a placement */
+    assert_int_equal(snapshot_find(f->snapshot, "small")->n_tasks, 1);
+    assert_false(snapshot_find(f->snapshot, "big")->committed);
+    cf_reconcile(f);
+    const struct status *status = snapshot_find(f->snapshot, "big")->status;
+    cf_expect_status(status, STATE_FAILED, "me:1");
+    assert_non_null(strstr(status->trace, "record task-big-0 of config.storage.topic"));
+    assert_non_null(strstr(status->trace, "1040000"));
+    assert_non_null(strstr(status->trace, "mqtt.sessions"));
+    /* Only another config helps. */
+    int before = f->n_expansions;
+    f->now_ms += 1000000;
+    assert_int_equal(cf_lead(f), 0);
+    assert_int_equal(f->n_expansions, before);
+    cf_put_config(f, "big", "1", "1");
+    assert_int_equal(cf_lead(f), 3);
+    cf_reconcile(f);
+    cf_expect_status(snapshot_find(f->snapshot, "big")->status, STATE_RUNNING, "me:1");
+}
+
+/* The next batch; all its records are of sets, or none is. */
+static size_t next_batch(struct core_fixture *f, struct out_records *records)
+{
+    uint64_t wake_ms = 0;
+    core_lead(f->core, f->now_ms, records, &wake_ms);
+    size_t n_placements = 0;
+    for (size_t i = 0; i < records->n_items; i++) {
+        n_placements += strncmp(records->items[i].key, "placement-", 10) == 0;
+    }
+    assert_true(n_placements == 0 || n_placements == records->n_items);
+    return n_placements;
+}
+
+static void fold_batch(struct core_fixture *f, struct out_records *records)
+{
+    for (size_t i = 0; i < records->n_items; i++) {
+        struct out_record *item = &records->items[i];
+        (void)cf_fold(f, item->topic, item->key, item->value);
+    }
+    out_records_fini(records);
+}
+
+static void test_placements_do_not_wait_for_sets(void **state)
+{
+    struct core_fixture *f = *state;
+    struct out_records records;
+    cf_become_leader(f);
+    cf_put_config(f, "b", "1", "1");
+    (void)cf_lead(f);
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "placement-b", "{\"slots\":[-1]}");
+    cf_put_config(f, "a", "1", "1");
+    assert_int_equal(next_batch(f, &records), 1);
+    assert_string_equal(records.items[0].key, "placement-b");
+    fold_batch(f, &records);
+    assert_int_equal(next_batch(f, &records), 0);
+    assert_int_equal(records.n_items, 2);
+    assert_string_equal(records.items[0].key, "task-a-0");
+    out_records_fini(&records);
+}
+
+/* Kafka refuses each batch with a record of "b". */
+static void test_what_kafka_refuses_is_found_and_the_others_are_written(void **state)
+{
+    struct core_fixture *f = *state;
+    cf_become_leader(f);
+    assert_false(core_lead_refused(f->core, "too large", f->now_ms));
+    for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+        cf_put_config(f, name, "1", "1");
+    }
+    unsigned n_refused = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        struct out_records records;
+        bool bad = false;
+        (void)next_batch(f, &records);
+        for (size_t n = 0; n < records.n_items; n++) {
+            bad = bad || strcmp(records.items[n].key, "task-b-0") == 0;
+        }
+        if (bad) {
+            assert_true(core_lead_refused(f->core, "too large for it", f->now_ms));
+            n_refused++;
+            out_records_fini(&records);
+        } else {
+            fold_batch(f, &records);
+        }
+    }
+    assert_int_equal(n_refused, 2); /* all together, and alone */
+    assert_true(snapshot_find(f->snapshot, "a")->tasks[0].slot >= 0);
+    assert_true(snapshot_find(f->snapshot, "c")->tasks[0].slot >= 0);
+    cf_reconcile(f);
+    const struct status *status = snapshot_find(f->snapshot, "b")->status;
+    cf_expect_status(status, STATE_FAILED, "me:1");
+    assert_non_null(strstr(status->trace, "too large for it"));
+    cf_put_config(f, "b", "1", "2");
+    assert_int_equal(cf_lead(f), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cf_setup, cf_teardown)
@@ -441,6 +559,9 @@ int main(void)
         TEST(test_a_retirement_is_given_up_in_the_end),
         TEST(test_a_new_leader_takes_the_connectors_over),
         TEST(test_statuses_of_living_workers_are_not_removed_under_them),
+        TEST(test_a_set_that_is_too_large_fails_its_connector_alone),
+        TEST(test_placements_do_not_wait_for_sets),
+        TEST(test_what_kafka_refuses_is_found_and_the_others_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

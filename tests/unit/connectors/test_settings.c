@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the division of a connector into tasks and of the parsed settings. */
 #include <string.h>
+#include <time.h>
 
 #include "tests/support/unit.h"
 #include "worker/base/mem.h"
@@ -95,9 +96,10 @@ static void test_fewer_tasks_keep_all_sessions(void **state)
 
 static void assert_retiring(const struct fixture *f, const char *ids)
 {
-    for (size_t i = 0; i < f->n_tasks; i++) {
-        const char *text = kvs_get(&f->tasks[i], MQTT_TASK_RETIRING);
-        assert_string_equal(text ? text : "", ids);
+    const char *text = kvs_get(&f->tasks[0], MQTT_TASK_RETIRING);
+    assert_string_equal(text ? text : "", ids);
+    for (size_t i = 1; i < f->n_tasks; i++) {
+        assert_null(kvs_get(&f->tasks[i], MQTT_TASK_RETIRING));
     }
 }
 
@@ -146,6 +148,89 @@ static void test_another_prefix_retires_all_under_the_old_one(void **state)
     kvs_set(&f->config, "mqtt.client.id.prefix", "q-");
     divide(f);
     assert_retiring(f, "[\"sluice-g-c/1-0\",\"sluice-g-c/1-1\",\"p,c/1-0\",\"p,c/1-1\"]");
+}
+
+static size_t bytes_of(const struct fixture *f)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < f->n_tasks; i++) {
+        for (size_t n = 0; n < f->tasks[i].n_items; n++) {
+            bytes += strlen(f->tasks[i].items[n].key) + strlen(f->tasks[i].items[n].value);
+        }
+    }
+    return bytes;
+}
+
+/* Three prefixes after another with the most sessions there can be: what is left over is written
+ * once, and found in a time that grows with it and no faster (a second or two where everything is
+ * slow; minutes where ids are compared pair by pair). */
+static void test_many_sessions_and_tasks_are_divided_in_linear_time(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "mqtt.sessions", "10000");
+    kvs_set(&f->config, "tasks.max", "100");
+    kvs_set(&f->config, "mqtt.client.id.prefix", "p");
+    clock_t start = clock();
+    divide(f);
+    size_t first = bytes_of(f);
+    kvs_set(&f->config, "mqtt.client.id.prefix", "q");
+    divide(f);
+    size_t second = bytes_of(f);
+    assert_in_range(second - first, 10000 * 7, 10000 * 14);
+    kvs_set(&f->config, "mqtt.client.id.prefix", "r");
+    divide(f);
+    assert_true(bytes_of(f) - second <= second);
+    assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+    struct source_settings settings;
+    read_task(f, 0, &settings);
+    assert_int_equal(settings.retiring.n_items, 10000);
+    source_settings_fini(&settings);
+}
+
+static void test_more_than_a_record_holds_is_refused_with_a_way_out(void **state)
+{
+    struct fixture *f = *state;
+    const struct connector_facts facts = { .name = "c/1", .group_id = "g" };
+    char prefix[101];
+    memset(prefix, 'p', sizeof(prefix) - 1);
+    prefix[sizeof(prefix) - 1] = '\0';
+    kvs_set(&f->config, "mqtt.sessions", "10000");
+    kvs_set(&f->config, "tasks.max", "5");
+    kvs_set(&f->config, "mqtt.client.id.prefix", prefix);
+    divide(f);
+    kvs_set(&f->config, "mqtt.client.id.prefix", "q");
+    struct kvs *configs = NULL;
+    size_t n = 0;
+    struct error error;
+    assert_int_equal(
+        mqtt_source_task_configs(&facts, &f->config, f->tasks, f->n_tasks, &configs, &n, &error),
+        ERR_INVALID);
+    assert_null(configs);
+    assert_non_null(strstr(error.text, "mqtt.sessions=10000"));
+    assert_non_null(strstr(error.text, "mqtt.sessions.retire=never"));
+    kvs_set(&f->config, "mqtt.sessions.retire", "never");
+    divide(f);
+}
+
+static void test_many_tasks_with_long_names_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct connector_facts facts = { .name = "c", .group_id = "g" };
+    char prefix[2001];
+    memset(prefix, 'p', sizeof(prefix) - 1);
+    prefix[sizeof(prefix) - 1] = '\0';
+    kvs_set(&f->config, "mqtt.client.id.prefix", prefix);
+    kvs_set(&f->config, "mqtt.share.group", "g");
+    kvs_set(&f->config, "tasks.max", "10000");
+    struct kvs *configs = NULL;
+    size_t n = 0;
+    struct error error;
+    assert_int_equal(mqtt_source_task_configs(&facts, &f->config, NULL, 0, &configs, &n, &error),
+                     ERR_INVALID);
+    assert_non_null(strstr(error.text, "tasks.max"));
+    assert_non_null(strstr(error.text, "2001 bytes"));
+    kvs_set(&f->config, "tasks.max", "8000");
+    divide(f);
 }
 
 static void test_there_are_no_more_tasks_than_sessions(void **state)
@@ -288,6 +373,9 @@ int main(void)
         DIVIDES(test_lowering_the_sessions_retires_those_beyond),
         DIVIDES(test_lowering_the_sessions_keeps_them_where_that_is_asked_for),
         DIVIDES(test_another_prefix_retires_all_under_the_old_one),
+        DIVIDES(test_many_sessions_and_tasks_are_divided_in_linear_time),
+        DIVIDES(test_more_than_a_record_holds_is_refused_with_a_way_out),
+        DIVIDES(test_many_tasks_with_long_names_are_refused),
         DIVIDES(test_there_are_no_more_tasks_than_sessions),
         DIVIDES(test_task_configs_hold_no_secret),
         DIVIDES(test_names_follow_from_group_and_connector),

@@ -412,6 +412,21 @@ static void test_every_row_is_complete(void **state)
 
 #define VALIDATES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* Each task config repeats prefix and group. */
+static void test_many_tasks_with_long_names_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    char prefix[2001];
+    memset(prefix, 'p', sizeof(prefix) - 1);
+    prefix[sizeof(prefix) - 1] = '\0';
+    kvs_set(&f->config, "mqtt.client.id.prefix", prefix);
+    assert_error(f, "tasks.max", "10000", "which have 2000 bytes");
+    kvs_set(&f->config, "mqtt.sessions", "100");
+    kvs_set(&f->config, "tasks.max", "10000");
+    validate(f);
+    assert_int_equal(config_result_find(&f->result, "tasks.max")->n_errors, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +453,7 @@ int main(void)
         VALIDATES(test_topic_creation),
         VALIDATES(test_what_mqtt_cannot_give_is_refused),
         VALIDATES(test_confluent_config_can_be_posted_as_it_is),
+        VALIDATES(test_many_tasks_with_long_names_are_refused),
         cmocka_unit_test(test_every_row_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

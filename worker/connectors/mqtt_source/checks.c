@@ -47,6 +47,31 @@ static bool has_long_id(const struct kvs *config)
     return (name ? strlen(name) : 0) + (prefix ? strlen(prefix) : 0) > 65000;
 }
 
+static size_t length_of(const struct kvs *config, const char *key)
+{
+    const char *value = kvs_get(config, key);
+    return value ? strlen(value) : 0;
+}
+
+/* Only of a number of tasks that is one; other values have an error already. */
+static void check_size(const struct kvs *config, struct config_result *result)
+{
+    struct config_value *entry = config_result_find(result, "tasks.max");
+    struct error error = { ERR_OK, "" };
+    if (!entry || entry->n_errors > 0) {
+        return;
+    }
+    int64_t n = config_int(connector_common_table(CONNECTOR_SOURCE), config, "tasks.max");
+    int64_t sessions = config_int(&mqtt_source_table, config, "mqtt.sessions");
+    n = sessions > 0 && sessions < n ? sessions : n;
+    size_t each =
+        length_of(config, "mqtt.client.id.prefix") + length_of(config, "mqtt.share.group");
+    if (n >= 1 && n <= CONNECTOR_TASKS_LIMIT &&
+        source_settings_check_total(n, each, &error) != ERR_OK) {
+        config_value_error(entry, "%s", error.text);
+    }
+}
+
 void mqtt_source_validate(const struct kvs *config, struct config_result *result)
 {
     mqtt_rows_validate(&mqtt_source_table, config, result);
@@ -55,6 +80,7 @@ void mqtt_source_validate(const struct kvs *config, struct config_result *result
                            "Invalid value for configuration mqtt.client.id.prefix: the client ids "
                            "would be longer than MQTT allows");
     }
+    check_size(config, result);
     mqtt_rows_recommend(result, "mqtt.qos", "2", "1");
     mqtt_rows_recommend(result, "mqtt.clean.session.enabled", "true", "false");
 }

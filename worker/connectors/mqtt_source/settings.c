@@ -4,9 +4,9 @@
 #include "worker/connectors/mqtt_source/settings.h"
 
 #include "worker/base/json.h"
+#include "worker/base/map.h"
 #include "worker/base/mem.h"
 #include "worker/mqtt/filter.h"
-#include "worker/mqtt/filter_list.h"
 
 /* MQTT 5, 1.5.5: the largest packet. */
 #define MAX_PACKET 268435455
@@ -14,19 +14,19 @@
 #define REQUEST_DEFAULT      1048576
 #define REQUESTS_PER_MESSAGE 4
 
+/* Of all task configs of a connector; the leader computes and stores them at once. */
+#define MAX_CONFIGS_BYTES ((size_t)16 * 1024 * 1024)
+/* What a record has around the configs in it: key, names of members. */
+#define RECORD_FRAME 8192
+
 /* ---- division ---- */
 
+/* Every task config of a connector names the number of all its sessions. */
 static int total_before(const struct kvs *before, size_t n_before)
 {
-    int total = 0;
-    for (size_t i = 0; i < n_before; i++) {
-        const char *text = kvs_get(&before[i], MQTT_TASK_TOTAL);
-        long n = text ? strtol(text, NULL, 10) : 0;
-        if (n > total && n <= CONNECTOR_TASKS_LIMIT) {
-            total = (int)n;
-        }
-    }
-    return total;
+    const char *text = n_before > 0 ? kvs_get(&before[0], MQTT_TASK_TOTAL) : NULL;
+    long n = text ? strtol(text, NULL, 10) : 0;
+    return n > 0 && n <= CONNECTOR_TASKS_LIMIT ? (int)n : 0;
 }
 
 static bool retire_is(const struct kvs *config, const char *value)
@@ -53,52 +53,97 @@ static int count_sessions(const struct kvs *config, const struct kvs *before, si
     return earlier > total ? earlier : total;
 }
 
-static void add_retiring(const struct kvs *task_config, struct config_list *list)
+/* Client ids in order, each once. */
+struct id_list {
+    struct map known;
+    struct config_list ids;
+    size_t bytes;
+};
+
+/* The list has room for it. */
+static void id_list_add(struct id_list *list, const char *id)
+{
+    if (!map_set(&list->known, id, list)) {
+        list->ids.items[list->ids.n_items++] = xstrdup(id);
+        list->bytes += strlen(id);
+    }
+}
+
+/* The sessions that a connector is to have. */
+struct wanted {
+    const char *prefix;
+    const char *name;
+    int total;
+};
+
+static bool is_wanted(const struct wanted *wanted, const char *id)
+{
+    size_t prefix = strlen(wanted->prefix);
+    size_t name = strlen(wanted->name);
+    if (strncmp(id, wanted->prefix, prefix) != 0 || strncmp(id + prefix, wanted->name, name) != 0 ||
+        id[prefix + name] != '-') {
+        return false;
+    }
+    const char *digits = id + prefix + name + 1;
+    long k = strtol(digits, NULL, 10);
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%ld", k);
+    return k >= 0 && k < wanted->total && strcmp(text, digits) == 0;
+}
+
+static cJSON *parse_retiring(const struct kvs *task_config)
 {
     const char *text = kvs_get(task_config, MQTT_TASK_RETIRING);
-    CLEANUP(json_delete) cJSON *ids = NULL;
-    if (!text || json_parse(text, strlen(text), &ids, NULL) != ERR_OK) {
-        return;
-    }
+    cJSON *ids = NULL;
+    return text && json_parse(text, strlen(text), &ids, NULL) == ERR_OK ? ids : NULL;
+}
+
+/* Makes room for the ids of a parsed list and n more, and adds the former but for wanted ones. */
+static void id_list_begin(struct id_list *list, const cJSON *ids, size_t n,
+                          const struct wanted *wanted)
+{
+    size_t size = (size_t)cJSON_GetArraySize(ids) + n;
+    *list = (struct id_list){ .ids = { xcalloc(size + 1, sizeof(char *)), 0 } };
+    map_init(&list->known);
     const cJSON *id = NULL;
     cJSON_ArrayForEach(id, ids)
     {
-        if (cJSON_IsString(id)) {
-            filter_list_add(list, id->valuestring);
+        if (cJSON_IsString(id) && !(wanted && is_wanted(wanted, id->valuestring))) {
+            id_list_add(list, id->valuestring);
         }
     }
 }
 
-/* The sessions that were there before and have no place any more: those that are being given up
- * already, those beyond the number asked for, and all under another prefix. Each task config names
- * them all, as a stopped connector keeps only one. */
-static char *retiring_sessions(const struct connector_facts *facts, const struct kvs *before,
-                               size_t n_before, const char *prefix, int total)
+static char *print_ids(const struct config_list *ids)
 {
-    struct config_list ids = { NULL, 0 };
-    const char *old = n_before > 0 ? kvs_get(&before[0], MQTT_TASK_PREFIX) : NULL;
-    for (size_t i = 0; i < n_before; i++) {
-        add_retiring(&before[i], &ids);
-    }
-    for (int k = 0; old && k < total_before(before, n_before); k++) {
-        CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", old, facts->name, k);
-        filter_list_add(&ids, id);
-    }
-    struct config_list wanted = { NULL, 0 };
-    for (int k = 0; k < total; k++) {
-        CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", prefix, facts->name, k);
-        filter_list_add(&wanted, id);
-    }
-    struct config_list left;
-    filter_list_minus(&ids, &wanted, &left);
     CLEANUP(json_delete) cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < left.n_items && i < CONNECTOR_TASKS_LIMIT; i++) {
-        (void)cJSON_AddItemToArray(list, cJSON_CreateString(left.items[i]));
+    for (size_t i = 0; i < ids->n_items && i < CONNECTOR_TASKS_LIMIT; i++) {
+        (void)cJSON_AddItemToArray(list, cJSON_CreateString(ids->items[i]));
     }
-    char *text = left.n_items > 0 ? json_print(list) : NULL;
-    config_list_fini(&ids);
-    config_list_fini(&wanted);
-    config_list_fini(&left);
+    return ids->n_items > 0 ? json_print(list) : NULL;
+}
+
+/* The sessions that were there before and have no place any more: those that are being given up
+ * already, those beyond the number asked for, and all under another prefix. The config of task 0
+ * names them, which is also the one that a stopped connector keeps. */
+static char *retiring_sessions(const struct kvs *before, size_t n_before,
+                               const struct wanted *wanted)
+{
+    struct id_list left;
+    const char *old = n_before > 0 ? kvs_get(&before[0], MQTT_TASK_PREFIX) : NULL;
+    int n_old = old ? total_before(before, n_before) : 0;
+    CLEANUP(json_delete) cJSON *ids = n_before > 0 ? parse_retiring(&before[0]) : NULL;
+    id_list_begin(&left, ids, (size_t)n_old, wanted);
+    /* More than a record can hold is refused anyhow. */
+    for (int k = 0; k < n_old && left.bytes <= CONNECTOR_RECORD_LIMIT; k++) {
+        CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", old, wanted->name, k);
+        if (!is_wanted(wanted, id)) {
+            id_list_add(&left, id);
+        }
+    }
+    char *text = print_ids(&left.ids);
+    config_list_fini(&left.ids);
+    map_fini(&left.known);
     return text;
 }
 
@@ -129,6 +174,42 @@ static char *default_group(const struct connector_facts *facts, const struct kvs
     return mqtt_share_group_from(name);
 }
 
+enum err source_settings_check_total(int64_t n_tasks, size_t bytes_each, struct error *reterr)
+{
+    if (bytes_each <= MAX_CONFIGS_BYTES / (size_t)n_tasks) {
+        return ERR_OK;
+    }
+    return error_set(reterr, ERR_INVALID,
+                     "Invalid value %lld for configuration tasks.max: each task's config repeats "
+                     "mqtt.client.id.prefix and mqtt.share.group, which have %zu bytes; all "
+                     "together must not have more than %zu: give fewer tasks or shorter names",
+                     (long long)n_tasks, bytes_each, MAX_CONFIGS_BYTES);
+}
+
+static size_t printed_size(const struct kvs *config)
+{
+    CLEANUP(json_delete) cJSON *object = json_from_kvs(config);
+    CLEANUP(free_charp) char *text = json_print(object);
+    return strlen(text);
+}
+
+/* When the connector is deleted one record has to hold its config and that of its first task. */
+static enum err check_first(const struct kvs *config, const struct kvs *task, int total,
+                            struct error *reterr)
+{
+    size_t bytes = printed_size(config) + printed_size(task);
+    if (bytes <= CONNECTOR_RECORD_LIMIT - RECORD_FRAME) {
+        return ERR_OK;
+    }
+    return error_set(reterr, ERR_INVALID,
+                     "mqtt.sessions=%d: the connector's config, the numbers of these sessions and "
+                     "the client ids of earlier ones that are still to be given up have %zu bytes, "
+                     "more than %d: give the earlier mqtt.client.id.prefix back and change it with "
+                     "fewer sessions, or set mqtt.sessions.retire=never and end the earlier "
+                     "sessions at the broker",
+                     total, bytes, CONNECTOR_RECORD_LIMIT - RECORD_FRAME);
+}
+
 enum err mqtt_source_task_configs(const struct connector_facts *facts, const struct kvs *config,
                                   const struct kvs *before, size_t n_before,
                                   struct kvs **ret_configs, size_t *ret_n, struct error *reterr)
@@ -143,10 +224,10 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
     int n = tasks_max < total ? tasks_max : total;
     CLEANUP(free_charp) char *prefix = mqtt_rows_prefix(&mqtt_source_table, facts, config);
     CLEANUP(free_charp) char *group = default_group(facts, config);
-    CLEANUP(free_charp)
-    char *retiring = retire_is(config, "never")
-                         ? NULL
-                         : retiring_sessions(facts, before, n_before, prefix, total);
+    enum err err = source_settings_check_total(n, strlen(prefix) + strlen(group), reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
     struct kvs *configs = xcalloc((size_t)n, sizeof(*configs));
     for (int task = 0; task < n; task++) {
         CLEANUP(free_charp) char *numbers = session_numbers(task, n, total);
@@ -156,9 +237,18 @@ enum err mqtt_source_task_configs(const struct connector_facts *facts, const str
         set_number(&configs[task], MQTT_TASK_TOTAL, total);
         kvs_set(&configs[task], MQTT_TASK_PREFIX, prefix);
         kvs_set(&configs[task], MQTT_TASK_SHARE_GROUP, group);
-        if (retiring) {
-            kvs_set(&configs[task], MQTT_TASK_RETIRING, retiring);
-        }
+    }
+    const struct wanted wanted = { prefix, facts->name, total };
+    CLEANUP(free_charp)
+    char *retiring =
+        retire_is(config, "never") ? NULL : retiring_sessions(before, n_before, &wanted);
+    if (retiring) {
+        kvs_set(&configs[0], MQTT_TASK_RETIRING, retiring);
+    }
+    err = check_first(config, &configs[0], total, reterr);
+    if (err != ERR_OK) {
+        connector_configs_free(configs, (size_t)n);
+        return err;
     }
     *ret_configs = configs;
     *ret_n = (size_t)n;
@@ -213,6 +303,15 @@ static void share_filters(struct source_settings *settings, const char *group)
     settings->shared.n_items = filters->n_items;
 }
 
+static void read_retiring(const struct kvs *task_config, struct config_list *ret_list)
+{
+    struct id_list list;
+    CLEANUP(json_delete) cJSON *ids = parse_retiring(task_config);
+    id_list_begin(&list, ids, 0, NULL);
+    map_fini(&list.known);
+    *ret_list = list.ids;
+}
+
 static enum err read_task(const struct kvs *task_config, struct source_settings *settings,
                           struct error *reterr)
 {
@@ -236,7 +335,7 @@ static enum err read_task(const struct kvs *task_config, struct source_settings 
     }
     config_list_fini(&list);
     if (settings->n_sessions > 0 && settings->sessions[0] == 0) {
-        add_retiring(task_config, &settings->retiring);
+        read_retiring(task_config, &settings->retiring);
     }
     share_filters(settings, group);
     if (settings->total < 1 || settings->n_sessions == 0) {

@@ -31,12 +31,17 @@ void mqtt_source_validate(const struct kvs *config, struct config_result *result
 #define MQTT_TASK_TOTAL       "mqtt.task.sessions.total" /* of all tasks */
 #define MQTT_TASK_SHARE_GROUP "mqtt.task.share.group"
 #define MQTT_TASK_RETIRING                                                                         \
-    "mqtt.task.retiring" /* JSON list of client ids, all of the connector's */
+    "mqtt.task.retiring" /* of task 0: JSON list of client ids, all of the connector's */
 
 /* mqtt_source_task_configs divides the sessions: session k belongs to task k mod T. */
 enum err mqtt_source_task_configs(const struct connector_facts *facts, const struct kvs *config,
                                   const struct kvs *before, size_t n_before,
                                   struct kvs **ret_configs, size_t *ret_n, struct error *reterr);
+
+/* source_settings_check_total refuses more task configs than are to be computed and stored at once;
+ * bytes_each: of what each repeats. Errors: ERR_INVALID. */
+enum err source_settings_check_total(int64_t n_tasks, size_t bytes_each,
+                                     struct error *reterr) MUST_CHECK;
 
 /* Everything parsed; owns its texts. */
 struct source_settings {

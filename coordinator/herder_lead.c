@@ -12,6 +12,11 @@
 
 /* How long to wait after the writer could not be opened. */
 #define OPEN_PAUSE_MS 500
+/* And after another one has opened its own: at random up to a bound that grows with each time, and
+ * begins again after a while of leading. */
+#define FENCED_MIN_MS  50
+#define FENCED_MAX_MS  2000
+#define FENCED_CALM_MS 5000
 /* A batch that Kafka refuses for good is tried again seldom. */
 #define REFUSED_PAUSE_MS 30000
 /* A batch without config records shows in the snapshot at some later time. */
@@ -115,6 +120,18 @@ static void reopen_later(struct herder *herder, uint64_t now_ms, uint64_t pause_
     herder->lead.retry_ms = now_ms + pause_ms;
 }
 
+/* Two that are both entitled, because each knows of another group, would else do nothing but fence
+ * each other. */
+static void reopen_fenced(struct herder *herder, uint64_t now_ms, const char *reason)
+{
+    struct lead *lead = &herder->lead;
+    bool calm = now_ms >= lead->active_ms + FENCED_CALM_MS;
+    lead->fenced_ms = calm || !lead->fenced_ms ? FENCED_MIN_MS : lead->fenced_ms * 2;
+    lead->fenced_ms = lead->fenced_ms < FENCED_MAX_MS ? lead->fenced_ms : FENCED_MAX_MS;
+    uint64_t half = lead->fenced_ms / 2;
+    reopen_later(herder, now_ms, half + arc4random_uniform((uint32_t)half + 1), reason);
+}
+
 static void report_failure(const struct leader_result *result)
 {
     static struct log_limit limit;
@@ -130,6 +147,7 @@ static void opened(struct herder *herder, const struct leader_result *result, ui
 {
     const struct settings *settings = herder->options.settings;
     if (result->err == ERR_OK) {
+        herder->lead.active_ms = now_ms;
         set_state(herder, LEAD_ACTIVE, "holds the leader's slot and has fenced older leaders");
         return;
     }
@@ -196,9 +214,17 @@ static void committed(struct herder *herder, const struct leader_result *result,
     case ERR_CLOSED:
         break;
     case ERR_TOO_LARGE:
+        report_failure(result);
+        lead->batch_ms =
+            core_lead_refused(herder->core, result->text, now_ms) ? 0 : now_ms + REFUSED_PAUSE_MS;
+        break;
     case ERR_UNAUTHORIZED:
         report_failure(result);
         lead->batch_ms = now_ms + REFUSED_PAUSE_MS;
+        break;
+    case ERR_FENCED:
+        report_failure(result);
+        reopen_fenced(herder, now_ms, result->text);
         break;
     default:
         report_failure(result);
@@ -353,7 +379,7 @@ void herder_lead_step(struct herder *herder, uint64_t now_ms)
         return;
     }
     if (was_fenced(herder)) {
-        reopen_later(herder, now_ms, 0, "another worker has opened the leader's writer");
+        reopen_fenced(herder, now_ms, "another worker has opened the leader's writer");
     }
     if (lead->state == LEAD_NONE || (lead->state == LEAD_PAUSED && now_ms >= lead->retry_ms)) {
         open_writer(herder);

@@ -21,11 +21,13 @@ enum lead_state {
 
 struct lead {
     enum lead_state state;
-    uint64_t epoch;    /* grows with each loss, to tell old results */
-    uint64_t retry_ms; /* LEAD_PAUSED */
-    uint64_t batch_ms; /* no duty is written before this time */
-    uint64_t wake_ms;  /* look again at this time */
-    bool writing;      /* a job is with the writer */
+    uint64_t epoch;     /* grows with each loss, to tell old results */
+    uint64_t retry_ms;  /* LEAD_PAUSED */
+    uint64_t active_ms; /* since when LEAD_ACTIVE, or was last */
+    uint64_t fenced_ms; /* longest pause after the last fence; 0: never fenced */
+    uint64_t batch_ms;  /* no duty is written before this time */
+    uint64_t wake_ms;   /* look again at this time */
+    bool writing;       /* a job is with the writer */
     unsigned n_changes_in_row;
     struct herder_op *current; /* the change that is being written, NULL if none */
     bool current_created;

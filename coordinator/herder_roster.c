@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The herder's account of the cluster: which tasks have moved and why (one log line and one count
- * on the worker that a task has come to), how loaded this worker is, and the roster that REST
- * shows. On the herder's thread.
+ * on the worker that a task has come to), how loaded this worker is, the roster that REST shows,
+ * and the end of a worker whose number of slots is not the group's any more. On the herder's
+ * thread.
  */
 #include "coordinator/herder_private.h"
 #include "coordinator/placement.h"
@@ -64,8 +65,28 @@ static void publish(struct herder *herder)
     view_set_roster(herder->options.view, roster);
 }
 
+/* Slots beyond those that were there at the start: nobody here could place tasks in them, lead with
+ * the last of them, or do what its owner is to do. A new start counts them anew. */
+static void check_slots(const struct herder *herder)
+{
+    const struct settings *settings = herder->options.settings;
+    int highest = membership_highest(&herder->membership);
+    if (highest < settings->n_slots) {
+        return;
+    }
+    CLEANUP(free_charp)
+    char *text = xasprintf("topic %s: it has partition %d now, and had %d partitions when this "
+                           "worker started; mend: restart the worker, and leave the number of "
+                           "that topic's partitions as it is",
+                           settings->claims_topic, highest, settings->n_slots);
+    herder->options.on_fatal(herder->options.arg, text);
+}
+
 void herder_roster_step(struct herder *herder)
 {
+    if (herder->members_changed) {
+        check_slots(herder);
+    }
     bool looked = herder->snapshot == herder->looked_at && !herder->members_changed;
     if (!looked && herder->members_known && herder->snapshot->caught_up) {
         moves_look(herder->moves, herder->snapshot, &herder->membership, clock_wall_ms(), on_move,

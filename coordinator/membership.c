@@ -97,6 +97,18 @@ void membership_copy(const struct membership *from, struct membership *ret_membe
     }
 }
 
+int32_t membership_highest(const struct membership *membership)
+{
+    int32_t highest = -1;
+    for (size_t i = 0; i < membership->n_members; i++) {
+        const struct member *member = &membership->members[i];
+        /* Sorted. */
+        int32_t last = member->n_slots > 0 ? member->slots[member->n_slots - 1] : -1;
+        highest = last > highest ? last : highest;
+    }
+    return highest;
+}
+
 const struct member *membership_holder(const struct membership *membership, int slot)
 {
     int32_t wanted = slot;

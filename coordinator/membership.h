@@ -41,6 +41,8 @@ void membership_set(struct membership *membership, const struct group_member *me
 void membership_copy(const struct membership *from, struct membership *ret_membership);
 /* membership_keep_verdicts sets dead and leaving of members that were in old as they were there. */
 void membership_keep_verdicts(const struct membership *old, struct membership *now);
+/* membership_highest returns the highest slot that any member has, -1: none has one. */
+int32_t membership_highest(const struct membership *membership);
 /* membership_holder returns the member that holds slot, NULL if nobody does. Borrowed. */
 const struct member *membership_holder(const struct membership *membership, int slot);
 /* membership_find returns the member of an instance, NULL if it is not in the group. Borrowed. */

@@ -127,6 +127,43 @@ static void test_fenced_leader_fences_back_while_it_holds_the_slot(void **state 
     node_free(&node);
 }
 
+/* Two that both may lead would else do nothing but fence each other. */
+static void test_a_leader_that_is_fenced_again_and_again_waits_longer_each_time(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    uint64_t start_ms = clock_mono_ms();
+    for (int i = 0; i < 4; i++) {
+        lock_take(&world.lock);
+        world.writer_epoch++; /* another writer */
+        lock_drop(&world.lock);
+        assert_int_equal(node_create(&node, "c"), ERR_NOT_LEADER);
+        node_assert_leads(&node);
+    }
+    assert_true(clock_mono_ms() - start_ms >= 25 + 50 + 100 + 200);
+    assert_int_equal(world.n_inits, 5);
+    node_free(&node);
+}
+
+/* Nobody could place tasks in the new ones, and this worker may lead without the last one. */
+static void test_more_slots_than_at_the_start_end_the_worker(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    node_tell_members(&node, &node, NULL, WORLD_SLOTS);
+    node_assert_leads(&node);
+    assert_string_equal(node.fatal, "");
+    int32_t slots[] = { 0, WORLD_SLOTS };
+    struct group_member member = { .slots = slots, .n_slots = N_ELEMENTS(slots) };
+    const struct group *group = node_group(&node);
+    (void)snprintf(member.client_id, sizeof(member.client_id), "%s", group->client_id);
+    group->callbacks.on_members(group->callbacks.arg, &member, 1);
+    node_wait_fatal(&node);
+    assert_non_null(strstr(node.fatal, "had 8 partitions"));
+    assert_non_null(strstr(node.fatal, "restart the worker"));
+    node_free(&node);
+}
+
 static void test_failed_write_is_told_and_nothing_is_there(void **state UNUSED)
 {
     struct node node;
@@ -456,6 +493,8 @@ int main(void)
         WORLD_TEST(test_leading_moves_with_the_last_slot),
         WORLD_TEST(test_losing_the_last_slot_answers_who_waits),
         WORLD_TEST(test_fenced_leader_fences_back_while_it_holds_the_slot),
+        WORLD_TEST(test_a_leader_that_is_fenced_again_and_again_waits_longer_each_time),
+        WORLD_TEST(test_more_slots_than_at_the_start_end_the_worker),
         WORLD_TEST(test_failed_write_is_told_and_nothing_is_there),
         WORLD_TEST(test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline),
         WORLD_TEST(test_revocation_waits_for_the_tasks),

@@ -215,8 +215,27 @@ bool file_refuses(const struct snapshot *snapshot, const struct file_set *set,
     if (!ours || !changes_what_is_filed(request, file)) {
         return false;
     }
-    (void)error_set(reterr, ERR_MANAGED,
-                    "Connector %s comes from the file %s of connectors.dir: change it there",
-                    request->name, managed ? managed_file(connector->managed) : file->file);
+    const char *from = managed ? managed_file(connector->managed) : file->file;
+    if (set && managed && !is_wanted(set, connector)) {
+        (void)error_set(reterr, ERR_MANAGED,
+                        "Connector %s comes from the file %s of connectors.dir, which is not there "
+                        "any more: put it back and change it there; or let the folder give the "
+                        "connector up: that happens by itself after connectors.dir.delete.delay.ms "
+                        "where another file is there, or an empty one with the name %s",
+                        request->name, from, FILE_SET_MARKER);
+    } else {
+        (void)error_set(reterr, ERR_MANAGED,
+                        "Connector %s comes from the file %s of connectors.dir: change it there",
+                        request->name, from);
+    }
     return true;
+}
+
+void file_release(const struct snapshot *snapshot, const struct cluster_request *request,
+                  struct out_records *records)
+{
+    const struct connector_state *connector = snapshot_find(snapshot, request->name);
+    if (connector && connector->managed && request->change == CHANGE_PUT_CONFIG) {
+        record_managed(records, request->name, NULL);
+    }
 }

@@ -79,3 +79,7 @@ bool file_sets_agree(const struct files_notices *notices, const struct membershi
 struct cluster_request;
 bool file_refuses(const struct snapshot *snapshot, const struct file_set *set,
                   const struct cluster_request *request, struct error *reterr);
+/* file_release takes the mark of its file from a connector whose config a client changes, where
+ * files are not read any more: it would let a folder that is read later delete the connector. */
+void file_release(const struct snapshot *snapshot, const struct cluster_request *request,
+                  struct out_records *records);

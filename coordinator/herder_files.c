@@ -327,6 +327,14 @@ bool herder_files_refuse(struct herder *herder, const struct cluster_request *re
     return files->reader && file_refuses(herder->snapshot, files->set, request, reterr);
 }
 
+void herder_files_release(struct herder *herder, const struct cluster_request *request,
+                          struct out_records *records)
+{
+    if (!herder->files.reader && records->n_items > 0) {
+        file_release(herder->snapshot, request, records);
+    }
+}
+
 /* ---- any thread ---- */
 
 void herder_files(struct herder *herder, struct cluster_files *ret_files)

@@ -291,6 +291,7 @@ static void begin_change(struct herder *herder, struct herder_op *op)
     enum err err = ERR_MANAGED;
     if (!herder_files_refuse(herder, change->request, &error)) {
         err = change_plan(herder->snapshot, change->request, now, id, &records, &created, &error);
+        herder_files_release(herder, change->request, &records);
     }
     if (err != ERR_OK) {
         answer(herder, op, err, error.text);

@@ -171,7 +171,8 @@ void herder_tell_leader(struct herder *herder);
 /* Connectors from files (herder_files.c). herder_files_step looks at the newest set, tells the
  * others of it and finds out whether they agree; herder_files_lead adds to a leader's batch what
  * the files ask for, and herder_files_written takes its outcome. herder_files_refuse tells whether
- * a change is up to a file. */
+ * a change is up to a file; herder_files_release adds to a planned change of a config (none: it was
+ * refused) that the connector does not come from a file any more, where no folder is read. */
 void herder_files_init(struct herder *herder);
 void herder_files_stop(struct herder *herder);
 void herder_files_fini(struct herder *herder);
@@ -180,6 +181,8 @@ void herder_files_lead(struct herder *herder, uint64_t now_ms, struct out_record
 void herder_files_written(struct herder *herder, bool written);
 bool herder_files_refuse(struct herder *herder, const struct cluster_request *request,
                          struct error *reterr);
+void herder_files_release(struct herder *herder, const struct cluster_request *request,
+                          struct out_records *records);
 
 /* Going (herder_drain.c). herder_on_drain begins with it, herder_drain_step ends leading when the
  * tasks are given to others, herder_release_waiters lets the group go on, and main, when what they

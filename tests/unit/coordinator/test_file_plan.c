@@ -303,6 +303,10 @@ static void test_changes_of_what_a_file_says_are_refused(void **state)
         if (refused) {
             assert_int_equal(error.code, ERR_MANAGED);
             assert_non_null(strstr(error.text, cases[i].file));
+            /* A file that is gone cannot be changed there. */
+            bool gone = strcmp(cases[i].file, "gone.json") == 0;
+            assert_int_equal(strstr(error.text, "not there any more") != NULL, gone);
+            assert_int_equal(strstr(error.text, FILE_SET_MARKER) != NULL, gone);
         }
     }
     struct cluster_request request = { .change = CHANGE_DELETE, .name = "a" };

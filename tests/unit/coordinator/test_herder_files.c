@@ -88,6 +88,26 @@ static void test_the_leader_makes_what_the_files_ask_for(void **state UNUSED)
     node_free(&node);
 }
 
+/* A mark that stayed would let a folder that is read again later delete what a client has made. */
+static void test_a_change_where_no_files_are_read_takes_the_mark_away(void **state UNUSED)
+{
+    struct node node;
+    struct error error = { ERR_OK, "" };
+    struct cluster_reply reply;
+    put_file("c.json");
+    node_start_alone(&node, "a:1");
+    world_wait_record("managed-c", "c.json");
+    node_wait_running(&node, 1);
+    node_free(&node);
+    world.connectors_dir = NULL;
+    node_start_alone(&node, "b:1");
+    assert_int_equal(node_change(&node, CHANGE_TARGET, "c", &reply, &error), ERR_OK);
+    world_wait_record("managed-c", "c.json"); /* that is not about the config */
+    assert_int_equal(node_change(&node, CHANGE_PUT_CONFIG, "c", &reply, &error), ERR_OK);
+    world_wait_record("managed-c", NULL);
+    node_free(&node);
+}
+
 static void test_nothing_is_done_while_a_member_has_other_files(void **state UNUSED)
 {
     struct node node;
@@ -154,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_the_leader_makes_what_the_files_ask_for),
+        WORLD_TEST(test_a_change_where_no_files_are_read_takes_the_mark_away),
         WORLD_TEST(test_nothing_is_done_while_a_member_has_other_files),
         WORLD_TEST(test_the_word_of_one_that_the_group_does_not_know_yet_stays),
         WORLD_TEST(test_a_word_that_vanishes_is_said_again),

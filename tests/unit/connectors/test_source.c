@@ -108,6 +108,24 @@ static void test_silent_kafka_parks_and_its_answer_brings_back_without_second_re
     assert_int_equal(atomic_load(&f->failed), 0);
 }
 
+static void test_message_that_comes_long_after_the_one_before_is_as_young_as_any(void **state)
+{
+    struct source_bench *f = *state;
+    kvs_set(&f->config, "mqtt.keepalive.interval.seconds", "5");
+    source_started(f);
+    source_publish(f, 1, false, "x");
+    WAIT_FOR(f, fake_producer_count() == 1);
+    fake_producer_settle(ERR_OK);
+    WAIT_FOR(f, f->n_acked == 1);
+    source_no_ack_for(f, 2700); /* longer than a message may be held at this keep alive */
+    source_publish(f, 2, false, "y");
+    WAIT_FOR(f, fake_producer_count() == 2);
+    source_no_ack_for(f, 200);
+    fake_producer_settle(ERR_OK);
+    WAIT_FOR(f, f->n_acked == 2);
+    assert_int_equal(f->n_connects, 1);
+}
+
 static void test_failed_delivery_fails_the_task_and_acknowledges_nothing(void **state)
 {
     struct source_bench *f = *state;
@@ -344,6 +362,7 @@ int main(void)
         SOURCE(test_empty_payload_is_an_empty_value),
         SOURCE(test_window_bounds_what_is_read),
         SOURCE(test_silent_kafka_parks_and_its_answer_brings_back_without_second_records),
+        SOURCE(test_message_that_comes_long_after_the_one_before_is_as_young_as_any),
         SOURCE(test_failed_delivery_fails_the_task_and_acknowledges_nothing),
         SOURCE(test_record_that_is_refused_at_once_fails_the_task),
         SOURCE(test_tolerated_record_goes_to_the_dead_letter_queue_and_is_acknowledged),

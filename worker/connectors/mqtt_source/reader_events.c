@@ -9,7 +9,7 @@
 
 /* Payload bytes of one session that may be on their way; beyond, the socket is left alone. */
 #define WINDOW_BYTES (16U << 20)
-/* The time stamp of arrival is read once for so many messages. */
+/* The time stamp of arrival is read at the first message of a window, then once for so many. */
 #define STAMP_EVERY 16
 
 /* ---- messages in ---- */
@@ -100,7 +100,7 @@ static void on_message(void *arg, const struct mqtt_message *message)
         note_dropped(reader, message);
         return;
     }
-    if (reader->n_stamp++ % STAMP_EVERY == 0) {
+    if (window_messages(reader->window) % STAMP_EVERY == 0) {
         reader->stamp_us = clock_mono_us();
     }
     window_note(reader->window, message, reader->stamp_us);

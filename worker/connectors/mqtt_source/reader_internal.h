@@ -74,8 +74,7 @@ struct reader {
     size_t next_careful; /* what the next refusal sets it to */
     struct error error;
     uint64_t offline_ms; /* since when there is no connection; 0: there is one */
-    unsigned n_stamp;
-    uint64_t stamp_us;
+    uint64_t stamp_us;   /* when messages came, read now and then */
     bool dropped_known;
     uint64_t n_dropped; /* by the broker, as it said last */
     size_t n_in;        /* since the last metrics */

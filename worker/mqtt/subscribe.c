@@ -149,7 +149,7 @@ static bool handle_code(struct mqtt_session *session, const struct subscribe_req
         }
         break;
     case MQTT_VERDICT_NO_SHARE:
-        if (session->options->mode == MQTT_MODE_AUTO && !session->no_share) {
+        if (session->options->mode == MQTT_MODE_AUTO && !session->exclusive) {
             session->no_share = true;
             return false;
         }

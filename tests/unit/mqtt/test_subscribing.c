@@ -6,6 +6,27 @@
 #include "tests/unit/mqtt/bench_session.h"
 #include "worker/base/clock.h"
 
+/* Releases whatever there is to send until the next packet comes. */
+static enum packet_type next_packet(struct bench *bench)
+{
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    enum packet_type type = PACKET_NONE;
+    while (type == PACKET_NONE && clock_mono_ms() < deadline_ms) {
+        bench_turn(bench);
+        if (mqtt_session_wants_release(bench->session)) {
+            (void)bench_release(bench);
+        }
+        type = broker_next(&bench->broker);
+    }
+    return type;
+}
+
+static void set_list(struct config_list *list, const char *text)
+{
+    config_list_fini(list);
+    config_list_split(text, list);
+}
+
 static void test_packet_id_in_use_is_replaced_by_another(void **state)
 {
     struct bench *bench = *state;
@@ -81,25 +102,25 @@ static void test_connack_without_shared_subscriptions_means_exclusive(void **sta
     assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
 }
 
-/* Releases whatever there is to send until the next packet comes. */
-static enum packet_type next_packet(struct bench *bench)
+static void test_every_filter_may_be_answered_with_no_shared_subscriptions(void **state)
 {
-    uint64_t deadline_ms = clock_mono_ms() + 20000;
-    enum packet_type type = PACKET_NONE;
-    while (type == PACKET_NONE && clock_mono_ms() < deadline_ms) {
-        bench_turn(bench);
-        if (mqtt_session_wants_release(bench->session)) {
-            (void)bench_release(bench);
-        }
-        type = broker_next(&bench->broker);
-    }
-    return type;
-}
-
-static void set_list(struct config_list *list, const char *text)
-{
-    config_list_fini(list);
-    config_list_split(text, list);
+    struct bench *bench = *state;
+    set_list(&bench->shared, "$share/g/a,$share/g/b");
+    set_list(&bench->own, "a,b");
+    bench_begin(bench);
+    bench_accept(bench);
+    broker_connack(&bench->broker, true, false, 0, NULL, 0);
+    assert_int_equal(next_packet(bench), PACKET_SUBSCRIBE);
+    uint16_t id = broker_id(&bench->broker);
+    unsigned char suback[] = {
+        0x90, 5, (unsigned char)(id >> 8), (unsigned char)id, 0, 0x9E, 0x9E
+    };
+    broker_send(&bench->broker, suback, sizeof(suback));
+    assert_int_equal(next_packet(bench), PACKET_SUBSCRIBE);
+    assert_int_equal(bench->n_down, 0);
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "\0\1a", 3));
+    assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "\0\1b", 3));
+    assert_null(memmem(bench->broker.body, bench->broker.n_body, "$share", 6));
 }
 
 static void test_recorded_filters_that_are_not_wanted_are_given_up(void **state)
@@ -214,6 +235,7 @@ int main(void)
         IN_BENCH(test_packet_id_in_use_is_replaced_by_another),
         IN_BENCH(test_refused_subscription_ends_the_connection_and_names_the_filter),
         IN_BENCH(test_broker_without_shared_subscriptions_gets_exclusive_filters),
+        IN_BENCH(test_every_filter_may_be_answered_with_no_shared_subscriptions),
         IN_BENCH(test_connack_without_shared_subscriptions_means_exclusive),
         IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
         IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),

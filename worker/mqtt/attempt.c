@@ -88,6 +88,7 @@ static void on_message(void *arg, const struct mqtt_message *message)
     struct mqtt_message own = *message;
     session->stall_ms = 0;
     session->heard = true;
+    session->handed_out = true;
     if (message->qos == 2) {
         warn_qos2(session);
     }

@@ -253,6 +253,7 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
         }
     }
     session->more = false;
+    session->handed_out = false;
     session->stall_ms = 0;
     session_set_state(session, SESSION_IDLE, text);
     char broker[300];
@@ -381,9 +382,11 @@ void mqtt_session_tick(struct mqtt_session *session, uint64_t now_ms, bool may_c
     }
 }
 
-void mqtt_session_poll(const struct mqtt_session *session, bool want_read, struct pollfd *ret_poll)
+void mqtt_session_poll(struct mqtt_session *session, bool want_read, struct pollfd *ret_poll)
 {
     *ret_poll = (struct pollfd){ .fd = -1 };
+    session->listens = false;
+    session->left_alone = !want_read && !session->handed_out;
     switch (session->state) {
     case SESSION_IDLE:
         return;
@@ -408,6 +411,7 @@ void mqtt_session_poll(const struct mqtt_session *session, bool want_read, struc
     if (link_blocked(session->link) && session_is_connected(session)) {
         ret_poll->events = POLLOUT;
     }
+    session->listens = session_is_connected(session) && (ret_poll->events & POLLIN);
     if (ret_poll->events) {
         ret_poll->fd = link_fd(session->link);
     }
@@ -474,6 +478,7 @@ size_t mqtt_session_release(struct mqtt_session *session, uint64_t now_ms)
     size_t n = redelivery_held(session->redelivery);
     /* From here on the broker may have seen them. */
     note_acked(session, now_ms);
+    session->handed_out = false;
     if (link_wants_write(session->link)) {
         session->written_ms = now_ms;
     }

@@ -86,6 +86,9 @@ struct mqtt_session {
     uint64_t misc_ms; /* next keep-alive check */
     bool more;        /* the last read ended for want of room */
     bool last_read_full;
+    bool handed_out;   /* messages since the last release */
+    bool listens;      /* the last poll waited for messages: that none came means something */
+    bool left_alone;   /* it did not, although none wait for a release: the owner wants none now */
     uint64_t stall_ms; /* when silence is suspicious; 0: it is not */
     uint64_t stall_wait_ms;
     uint64_t held_ms; /* when the first of the held messages came */

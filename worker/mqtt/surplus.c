@@ -175,8 +175,13 @@ static void revise(struct mqtt_session *session, uint64_t now_ms)
 
 static void tick_drain(struct mqtt_session *session, uint64_t now_ms, bool ready)
 {
+    if (session->left_alone) {
+        /* The queue waits as well as the session: the time does not count. */
+        session->quiet_ms = now_ms + QUIET_MS;
+        session->give_up_ms = now_ms + DRAIN_MAX_MS;
+    }
     bool nothing_held = redelivery_held(session->redelivery) == 0;
-    bool dry = !ready && !session->more && nothing_held && !link_blocked(session->link);
+    bool dry = session->listens && !ready && !session->more && nothing_held;
     if (dry) {
         session->dry_ms = now_ms;
     }

@@ -180,6 +180,28 @@ static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **s
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
 }
 
+static void test_removed_filter_stays_while_its_messages_are_not_read(void **state)
+{
+    struct bench *bench = *state;
+    config_list_split("$share/g/a,old", &bench->recorded);
+    bench_begin(bench);
+    bench_connect(bench, true);
+    bench->room = 0;
+    broker_publish(&bench->broker, true, 1, false, "old", "queued", 6);
+    uint64_t until_ms = clock_mono_ms() + 500;
+    while (clock_mono_ms() < until_ms) {
+        bench_turn(bench);
+        assert_false(mqtt_session_wants_release(bench->session));
+    }
+    /* Nor does it go when that takes longer than messages are waited for. */
+    mqtt_session_tick(bench->session, clock_mono_ms() + 20000, true, false);
+    assert_false(mqtt_session_wants_release(bench->session));
+    bench->room = SIZE_MAX;
+    assert_int_equal(next_packet(bench), PACKET_PUBACK);
+    assert_int_equal(bench->n_messages, 1);
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+}
+
 /* Sends messages until a packet of this type comes. */
 static void busy_until(struct bench *bench, enum packet_type wanted)
 {
@@ -240,6 +262,7 @@ int main(void)
         IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
         IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
         IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
+        IN_BENCH(test_removed_filter_stays_while_its_messages_are_not_read),
         IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_refused_new_filter_keeps_the_old_one),
     };

@@ -28,6 +28,7 @@
 #include "worker/base/mem.h"
 #include "worker/base/metrics.h"
 #include "worker/http_client.h"
+#include "worker/kafka/consumer.h"
 #include "worker/kafka/props.h"
 #include "worker/mqtt/library.h"
 #include "worker/reference.h"
@@ -395,6 +396,9 @@ static int run(const struct kvs *props, int signal_fd)
     http_client_teardown();
     (void)close(process.fatal_fd);
     log_info(NULL, "WORKER-STOPPED", "status=%d", status);
+    if (kafka_clients_linger()) {
+        _exit(status); /* see there */
+    }
     return status;
 }
 

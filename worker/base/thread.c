@@ -29,6 +29,14 @@ void thread_start(struct thread *thread, const char *name, void *(*body)(void *)
     ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
+void thread_detach(struct thread *thread)
+{
+    if (thread->running) {
+        ASSERT(pthread_detach(thread->id) == 0);
+        thread->running = false;
+    }
+}
+
 void thread_join(struct thread *thread)
 {
     if (thread->running) {

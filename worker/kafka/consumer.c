@@ -19,8 +19,6 @@
 #define LOG_LEVEL_WARNING 4
 /* How often the owner comes by at least: there are questions to ask. */
 #define SERVE_EVERY_MS 5000
-/* The group names a new member at once. */
-#define NAME_MS 1000
 
 /* ---- what the group is doing ---- */
 
@@ -113,7 +111,7 @@ static void add_partition(struct kafka_consumer *consumer,
     consumer->handlers.on_assigned(consumer->handlers.arg, &assigned->partition);
 }
 
-static void free_assigned(struct assigned *assigned)
+void consumer_free_assigned(struct assigned *assigned)
 {
     free(rdk_mem(assigned->partition.topic));
     free(assigned);
@@ -134,14 +132,14 @@ static void drop_partitions(struct kafka_consumer *consumer,
         }
         if (gone) {
             consumer->n_assigned = n_kept;
-            free_assigned(gone);
+            consumer_free_assigned(gone);
         }
     }
 }
 
 /* ---- rebalances ---- */
 
-static void report(const struct kafka_consumer *consumer, rd_kafka_error_t *error)
+void consumer_report(const struct kafka_consumer *consumer, rd_kafka_error_t *error)
 {
     if (error) {
         rdk_report(consumer->client, rd_kafka_error_code(error), rd_kafka_error_string(error));
@@ -170,7 +168,7 @@ static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partiti
         }
     }
     if (is_cooperative(consumer)) {
-        report(consumer, rd_kafka_incremental_assign(consumer->client, list));
+        consumer_report(consumer, rd_kafka_incremental_assign(consumer->client, list));
     } else {
         check(consumer, rd_kafka_assign(consumer->client, list));
     }
@@ -182,7 +180,7 @@ static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partiti
 static void unassign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     if (is_cooperative(consumer)) {
-        report(consumer, rd_kafka_incremental_unassign(consumer->client, list));
+        consumer_report(consumer, rd_kafka_incremental_unassign(consumer->client, list));
     } else {
         check(consumer, rd_kafka_assign(consumer->client, NULL));
     }
@@ -286,7 +284,7 @@ static void take_error(struct kafka_consumer *consumer, rd_kafka_event_t *event)
     take_failure(consumer, code, NULL, rd_kafka_event_error_string(event));
 }
 
-static void take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
+void consumer_take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event)
 {
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_REBALANCE:
@@ -342,7 +340,7 @@ void kafka_consumer_serve(struct kafka_consumer *consumer)
     follow_search(consumer);
     rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 0);
     while (event) {
-        take_event(consumer, event);
+        consumer_take_event(consumer, event);
         event = rd_kafka_queue_poll(consumer->events, 0);
     }
     consumer_follow_commits(consumer);
@@ -464,36 +462,6 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     return err;
 }
 
-static void free_all(struct kafka_consumer *consumer)
-{
-    topic_search_stop(consumer->search);
-    committed_stop(consumer->committed);
-    if (consumer->wanted) {
-        rd_kafka_topic_partition_list_destroy(consumer->wanted);
-    }
-    if (consumer->revoking) {
-        rd_kafka_topic_partition_list_destroy(consumer->revoking);
-    }
-    if (consumer->records) {
-        rd_kafka_queue_destroy(consumer->records);
-    }
-    if (consumer->events) {
-        rd_kafka_queue_destroy(consumer->events);
-    }
-    if (consumer->client) {
-        /* Left already; what could not be closed in time is not waited for again. */
-        rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
-    for (size_t i = 0; i < consumer->n_assigned; i++) {
-        free_assigned(consumer->assigned[i]);
-    }
-    if (consumer->event_fd >= 0) {
-        close(consumer->event_fd);
-    }
-    free(consumer->assigned);
-    free(consumer);
-}
-
 enum err kafka_consumer_open(const struct kafka_consumer_options *options,
                              const struct kafka_consumer_handlers *handlers,
                              struct kafka_consumer **ret_consumer, struct error *reterr)
@@ -526,74 +494,9 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
                                : subscribe(consumer, options->topics, reterr);
     }
     if (err != ERR_OK) {
-        free_all(consumer);
+        consumer_free(consumer);
     } else {
         *ret_consumer = consumer;
     }
     return err;
-}
-
-/* Serves what comes by a queue until something is so or the time is up. */
-static void serve_until(struct kafka_consumer *consumer, rd_kafka_queue_t *queue,
-                        bool (*is_so)(const struct kafka_consumer *consumer), uint64_t deadline_ms)
-{
-    uint64_t now_ms = clock_mono_ms();
-    while (!is_so(consumer) && now_ms < deadline_ms) {
-        uint64_t left_ms = deadline_ms - now_ms;
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, left_ms < 100 ? (int)left_ms : 100);
-        if (event) {
-            take_event(consumer, event);
-        }
-        now_ms = clock_mono_ms();
-    }
-}
-
-static bool knows_its_name(const struct kafka_consumer *consumer)
-{
-    return kafka_consumer_may_commit(consumer) || rdk_is_member(consumer->client);
-}
-
-static bool is_no_member(const struct kafka_consumer *consumer)
-{
-    return !rdk_is_member(consumer->client);
-}
-
-static bool is_closed(const struct kafka_consumer *consumer)
-{
-    return rd_kafka_consumer_closed(consumer->client) != 0;
-}
-
-/* A member that the group does not hear of any more holds up every rebalance until its session
- * times out. So one that has just asked to join waits for the name that it is given, or it could
- * not leave; and one without partitions, which a close alone would forget there, leaves first.
- * Returns whether it has been a member. */
-static bool leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
-{
-    serve_until(consumer, consumer->events, knows_its_name, clock_mono_ms() + NAME_MS);
-    bool was_member = rdk_is_member(consumer->client);
-    if (rdk_leave_empty(consumer->client)) {
-        serve_until(consumer, consumer->events, is_no_member, deadline_ms);
-    }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
-    report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
-    serve_until(consumer, queue, is_closed, deadline_ms);
-    rd_kafka_queue_destroy(queue);
-    return was_member || rdk_is_member(consumer->client);
-}
-
-void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
-{
-    if (!consumer) {
-        return;
-    }
-    uint64_t deadline_ms = clock_mono_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
-    consumer->closing = true;
-    topic_search_stop(TAKE(consumer->search));
-    committed_stop(TAKE(consumer->committed));
-    kafka_consumer_release(consumer);
-    if (leave(consumer, deadline_ms) && !consumer->had_assignment) {
-        rdk_give_up(consumer->client);
-        return;
-    }
-    free_all(consumer);
 }

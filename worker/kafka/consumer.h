@@ -55,8 +55,13 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
                              const struct kafka_consumer_handlers *handlers,
                              struct kafka_consumer **ret_consumer, struct error *reterr) MUST_CHECK;
 /* kafka_consumer_close leaves the group and frees; what was fetched must be freed before. Commits
- * nothing. Gives up leaving after timeout_ms. Takes NULL. on_revoked comes for what is left. */
+ * nothing. Gives up leaving after timeout_ms: what Kafka then still owes an answer ends on a thread
+ * of its own, without a word to the owner. Takes NULL. on_revoked comes for what is left. */
 void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms);
+/* kafka_clients_linger tells whether clients are still there although their owners are done with
+ * them. A process must end by _exit then: exit handlers would free what their threads use. Thread:
+ * any. */
+bool kafka_clients_linger(void);
 
 /* kafka_consumer_fd returns an eventfd that becomes readable when there is something to serve or
  * take; kafka_consumer_clear reads it empty, before looking. */

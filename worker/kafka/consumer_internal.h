@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of a consumer share: consumer.c (life, group, records), consumer_commit.c (what is
- * committed, and whether the group still knows it). */
+/* What the files of a consumer share: consumer.c (opening, group, records), consumer_commit.c (what
+ * is committed, and whether the group still knows it), consumer_close.c (its end). */
 #pragma once
 
 #include <stdatomic.h>
@@ -47,6 +47,15 @@ struct kafka_consumer {
 /* consumer_find returns what is assigned of a partition; NULL: it is not. */
 struct assigned *consumer_find(const struct kafka_consumer *consumer, const char *topic,
                                int32_t number);
+/* consumer_free_assigned frees what was assigned. */
+void consumer_free_assigned(struct assigned *assigned);
+/* consumer_take_event handles an event that is no record, and destroys it. */
+void consumer_take_event(struct kafka_consumer *consumer, rd_kafka_event_t *event);
+/* consumer_report logs an error, if there is one, and destroys it. */
+void consumer_report(const struct kafka_consumer *consumer, rd_kafka_error_t *error);
+/* consumer_free frees a consumer, also a half-made one; blocks while Kafka owes an answer. Thread:
+ * any, once the owner is done with it. */
+void consumer_free(struct kafka_consumer *consumer);
 /* consumer_offset_anew returns at which offset a topic that was made again is begun. */
 int64_t consumer_offset_anew(const struct kvs *props);
 /* consumer_follow_commits does what is due about commits: an answer that is there, a question. */

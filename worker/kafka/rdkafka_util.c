@@ -5,6 +5,8 @@
  */
 #include "worker/kafka/rdkafka_util.h"
 
+#include <stdatomic.h>
+
 #include "worker/base/log.h"
 #include "worker/base/macros.h"
 #include "worker/kafka/prop_guard.h"
@@ -318,8 +320,15 @@ bool rdk_leave_empty(rd_kafka_t *client)
     return empty && rd_kafka_unsubscribe(client) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+int rdk_lingering(int change)
+{
+    static atomic_int n_lingering;
+    return atomic_fetch_add(&n_lingering, change) + change;
+}
+
 void rdk_give_up(const rd_kafka_t *client)
 {
+    (void)rdk_lingering(1);
     log_warn(NULL, "KAFKA-CLIENT-LEFT",
              "client=%s reason=\"stopped before its first assignment; its idle threads stay\"",
              rd_kafka_name(client));

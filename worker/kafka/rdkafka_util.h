@@ -60,3 +60,6 @@ bool rdk_is_member(rd_kafka_t *client);
  * consumer's. */
 bool rdk_leave_empty(rd_kafka_t *client);
 void rdk_give_up(const rd_kafka_t *client);
+/* rdk_lingering changes and returns the number of clients that are still there although their
+ * owners are done with them. Thread: any. */
+int rdk_lingering(int change);

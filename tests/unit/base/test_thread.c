@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of named threads. */
+#include <semaphore.h>
 #include <signal.h>
 
 #include "tests/support/unit.h"
@@ -76,12 +77,33 @@ static void test_thread_join_twice_or_before_start_does_nothing(void **state UNU
     thread_join(&thread);
 }
 
+static void *post_main(void *arg)
+{
+    (void)sem_post(arg);
+    return NULL;
+}
+
+static void test_thread_detach_leaves_nothing_to_join(void **state UNUSED)
+{
+    sem_t done;
+    struct thread thread = { .running = false };
+    thread_detach(&thread);
+    assert_int_equal(sem_init(&done, 0, 0), 0);
+    thread_start(&thread, "post", post_main, &done);
+    thread_detach(&thread);
+    assert_false(thread.running);
+    thread_join(&thread);
+    assert_int_equal(sem_wait(&done), 0);
+    (void)sem_destroy(&done);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread_start_blocks_all_signals_in_the_thread_only),
         cmocka_unit_test(test_thread_start_names_the_thread_and_cuts_long_names),
         cmocka_unit_test(test_thread_join_twice_or_before_start_does_nothing),
+        cmocka_unit_test(test_thread_detach_leaves_nothing_to_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

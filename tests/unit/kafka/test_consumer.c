@@ -6,8 +6,10 @@
 #include "worker/kafka/consumer_internal.h"
 #include "worker/kafka/producer.h"
 
-/* An answer that is late, but no reason to give up. */
-#define SLOW_MS 400
+/* An answer that is late, but no reason to give up; one that is far beyond the time for a close. */
+#define SLOW_MS   400
+#define FROZEN_MS 6000
+#define CLOSE_MS  500
 
 struct fixture {
     struct mock mock;
@@ -89,6 +91,12 @@ static int tear_down(void **state)
     kafka_consumer_close(fixture->consumer, 2000);
     kvs_fini(&fixture->props);
     free(fixture->names[0]);
+    /* Its answer comes in the end. */
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    while (kafka_clients_linger() && clock_mono_ms() < until) {
+        (void)poll(NULL, 0, 5);
+    }
+    assert_false(kafka_clients_linger());
     mock_close(&fixture->mock);
     test_free(fixture);
     return 0;
@@ -225,20 +233,17 @@ static void test_a_position_is_committed_when_asked_and_not_before(void **state)
     assert_int_equal(committed_offset(fixture, 0), 1);
 }
 
-/* Answers come as late as this from now on. */
-static void answer_after(struct fixture *fixture, int ms)
-{
-    assert_int_equal(rd_kafka_mock_broker_set_rtt(fixture->mock.cluster, 1, ms), 0);
-}
-
-/* Takes a record and serves until its position is on its way to Kafka. */
-static void begin_commit(struct fixture *fixture)
+/* Takes a record and serves until its position is on its way to Kafka, which answers that late. */
+static void begin_commit(struct fixture *fixture, int answer_ms)
 {
     struct kafka_fetched fetched;
     struct error error;
     take_one(fixture, &fetched);
     const struct kafka_position position = { fetched.partition, fetched.offset + 1 };
-    answer_after(fixture, SLOW_MS);
+    assert_int_equal(
+        rd_kafka_mock_broker_push_request_error_rtts(fixture->mock.cluster, 1, 8 /* OffsetCommit */,
+                                                     1, RD_KAFKA_RESP_ERR_NO_ERROR, answer_ms),
+        0);
     assert_int_equal(kafka_consumer_commit(fixture->consumer, &position, 1, &error), ERR_OK);
     kafka_fetched_free(&fetched);
     uint64_t until = clock_mono_ms() + PATIENCE_MS;
@@ -255,11 +260,26 @@ static void test_a_commit_that_is_answered_during_the_close_is_not_told(void **s
     produce(fixture, 0, "v1");
     open_consumer(fixture, NULL);
     wait_assigned(fixture, 2);
-    begin_commit(fixture);
+    begin_commit(fixture, SLOW_MS);
     kafka_consumer_close(TAKE(fixture->consumer), PATIENCE_MS);
     assert_int_equal(fixture->n_committed, 0);
-    answer_after(fixture, 0);
     assert_int_equal(committed_offset(fixture, 0), 1);
+    assert_false(kafka_clients_linger());
+}
+
+static void test_a_close_does_not_wait_for_an_answer_that_does_not_come(void **state)
+{
+    struct fixture *fixture = *state;
+    produce(fixture, 0, "v1");
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    begin_commit(fixture, FROZEN_MS);
+    uint64_t begin_ms = clock_mono_ms();
+    kafka_consumer_close(TAKE(fixture->consumer), CLOSE_MS);
+    assert_in_range(clock_mono_ms() - begin_ms, 0, FROZEN_MS - 1);
+    assert_int_equal(fixture->n_revoked, 2);
+    assert_int_equal(fixture->n_committed, 0);
+    assert_true(kafka_clients_linger());
 }
 
 static void test_a_pause_holds_records_back_and_goes_on_where_it_was(void **state)
@@ -312,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_position_is_committed_when_asked_and_not_before,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_that_is_answered_during_the_close_is_not_told,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_close_does_not_wait_for_an_answer_that_does_not_come,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_holds_records_back_and_goes_on_where_it_was,
                                         set_up, tear_down),

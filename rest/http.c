@@ -38,12 +38,24 @@
 #define CONNECTION_MEMORY ((size_t)64 * 1024)
 /* Connections over the limit that are still taken, to be told so. */
 #define OVERFLOW_CONNECTIONS 32U
+/* Those on listeners for probes, and for how long nothing may happen on one: whoever watches the
+ * process asks every few seconds, one question to a connection. */
+#define PROBE_CONNECTIONS 16U
+#define PROBE_IDLE_MS     5000U
 /* A refused body up to this size is read and dropped, so that the client reads the answer. */
 #define MAX_DRAIN ((size_t)16 * 1024 * 1024)
+
+/* How many connections there may be. Listeners for probes have theirs apart, so that nobody who
+ * takes all of the others has the process killed. */
+struct places {
+    atomic_uint n_taken;
+    unsigned max;
+};
 
 /* A listening socket and what serves it. */
 struct port {
     struct http_server *server;
+    struct places *places;
     struct MHD_Daemon *daemon;
     struct tls *tls; /* NULL: plain */
     enum http_side side;
@@ -77,7 +89,8 @@ struct exchange {
 struct http_server {
     struct port ports[HTTP_MAX_LISTENERS];
     size_t n_ports;
-    unsigned max_connections;
+    struct places places; /* of all listeners but those for probes */
+    struct places probe_places;
     uint64_t idle_timeout_ms;
     size_t max_body;
     size_t max_bodies;
@@ -85,7 +98,6 @@ struct http_server {
     struct http_budget answers;
     http_handler_fn *handler;
     void *arg;
-    atomic_uint n_connections;
     atomic_bool closing;
     struct lock lock;
     struct cond ended; /* n_active has become 0 */
@@ -108,7 +120,6 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     const struct port *port = arg;
-    struct http_server *server = port->server;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -120,7 +131,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
             connection->identity = tls_begin(port->tls, info->tls_session);
         }
         *context = connection;
-        atomic_fetch_add(&server->n_connections, 1);
+        atomic_fetch_add(&port->places->n_taken, 1);
         watch(connection);
     } else if (*context) {
         struct connection *connection = *context;
@@ -128,7 +139,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         tls_end(connection->identity);
         free(connection);
         *context = NULL;
-        atomic_fetch_sub(&server->n_connections, 1);
+        atomic_fetch_sub(&port->places->n_taken, 1);
     }
 }
 
@@ -136,15 +147,15 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *address UNUSE
                                  socklen_t length UNUSED)
 {
     const struct port *port = arg;
-    struct http_server *server = port->server;
+    struct places *places = port->places;
     static struct log_limit limit;
-    if (atomic_load(&server->n_connections) < server->max_connections + OVERFLOW_CONNECTIONS) {
+    if (atomic_load(&places->n_taken) < places->max + OVERFLOW_CONNECTIONS) {
         return MHD_YES;
     }
     metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
     unsigned suppressed = 0;
     if (log_limit_pass(&limit, 10000, &suppressed)) {
-        log_warn(NULL, "REST-TOO-MANY-CONNECTIONS", "max=%u suppressed=%u", server->max_connections,
+        log_warn(NULL, "REST-TOO-MANY-CONNECTIONS", "max=%u suppressed=%u", places->max,
                  suppressed);
     }
     return MHD_NO;
@@ -250,9 +261,10 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 }
 
 /* What can be refused once the headers are there. */
-static int early_refusal(struct http_server *server, const struct exchange *exchange,
-                         const char *version)
+static int early_refusal(const struct exchange *exchange, const char *version)
 {
+    const struct http_server *server = exchange->port->server;
+    struct places *places = exchange->port->places;
     struct MHD_Connection *mhd = exchange->mhd;
     struct headers headers = { .size = 0 };
     (void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header, &headers);
@@ -266,7 +278,7 @@ static int early_refusal(struct http_server *server, const struct exchange *exch
         (coding && strcasecmp(coding, "chunked") != 0)) {
         return 400;
     }
-    if (atomic_load(&server->n_connections) > server->max_connections) {
+    if (atomic_load(&places->n_taken) > places->max) {
         metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
         return 503;
     }
@@ -429,7 +441,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         exchange->begun = true;
         set_active(server, exchange, true);
         notice_end(mhd);
-        exchange->refused = early_refusal(server, exchange, version);
+        exchange->refused = early_refusal(exchange, version);
         return exchange->refused && must_answer_early(mhd, exchange) ? answer(exchange, method)
                                                                      : MHD_YES;
     }
@@ -465,9 +477,12 @@ PRINTF_LIKE(2, 0) static void on_log(void *arg UNUSED, const char *format, va_li
 
 static struct MHD_Daemon *start_daemon(struct port *port, int fd)
 {
-    const struct http_server *server = port->server;
+    uint64_t idle_ms = port->server->idle_timeout_ms;
+    if (port->side == HTTP_PROBES && idle_ms > PROBE_IDLE_MS) {
+        idle_ms = PROBE_IDLE_MS;
+    }
     /* on_accept counts; microhttpd would stop accepting without a word. */
-    unsigned limit = (server->max_connections + OVERFLOW_CONNECTIONS + 8) * N_THREADS;
+    unsigned limit = (port->places->max + OVERFLOW_CONNECTIONS + 8) * N_THREADS;
     /* A daemon with TLS wants to know where certificates come from; tls_begin has said it to each
      * session before it asks. */
     struct MHD_OptionItem tls[] = {
@@ -480,7 +495,7 @@ static struct MHD_Daemon *start_daemon(struct port *port, int fd)
             (port->tls ? MHD_USE_TLS : 0U),
         0, on_accept, port, on_request, port, MHD_OPTION_EXTERNAL_LOGGER, on_log, port,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(server->idle_timeout_ms / 1000),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(idle_ms / 1000),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
         STACK_SIZE, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, port,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, port, MHD_OPTION_NOTIFY_CONNECTION,
@@ -506,7 +521,8 @@ enum err http_start(const struct http_options *options, struct http_server **ret
                     struct error *reterr)
 {
     struct http_server *server = xcalloc(1, sizeof(*server));
-    server->max_connections = options->max_connections;
+    server->places.max = options->max_connections;
+    server->probe_places.max = PROBE_CONNECTIONS;
     server->idle_timeout_ms = options->idle_timeout_ms;
     server->max_body = options->max_body;
     server->max_bodies = options->max_bodies;
@@ -521,7 +537,9 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     for (size_t i = 0; i < options->n_listens; i++) {
         const struct http_listen *listen = &options->listens[i];
         struct port *port = &server->ports[i];
+        bool probes = listen->side == HTTP_PROBES;
         *port = (struct port){ .server = server, .tls = listen->tls, .side = listen->side };
+        port->places = probes ? &server->probe_places : &server->places;
         /* The daemon closes its socket at the end, also when another one does not start. */
         port->daemon = start_daemon(port, listen->fd);
         if (!port->daemon) {

@@ -104,7 +104,8 @@ struct http_listen {
 struct http_options {
     const struct http_listen *listens;
     size_t n_listens;         /* at most HTTP_MAX_LISTENERS */
-    unsigned max_connections; /* further ones are answered with 503, or refused */
+    unsigned max_connections; /* further ones are answered with 503, or refused; listeners for
+                                 probes have a few of their own */
     unsigned max_blocking;    /* handlers that may block at once; further requests wait */
     uint64_t idle_timeout_ms; /* without a byte; twice that for sending one whole request */
     size_t max_body;          /* longer bodies are refused with 413 */

@@ -262,7 +262,9 @@ static const struct config_def rows[] = {
       .order = -1,
       .doc = "Addresses as in `listeners`, http only, that serve `/health/startup`, `/health/live` "
              "and `/health/ready` and nothing else: for who probes where `listeners` ask for a "
-             "client's certificate. `listeners` serve these paths as well." },
+             "client's certificate, or must be answered when all of `rest.max.connections` are "
+             "taken: these have connections of their own. `listeners` serve these paths as "
+             "well." },
     TEXT("access.control.allow.origin", "",
          "Origins whose pages may call the REST API (CORS), separated by commas; `*` in one stands "
          "for anything. Empty: no CORS headers."),

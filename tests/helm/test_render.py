@@ -250,21 +250,28 @@ def test_probes_can_be_changed_and_left_out():
     )
 
 
-def test_probes_over_tls():
-    assert release(NO_PASSWORDS).worker["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
+def test_probes_of_the_rest_port_speak_tls_where_it_does():
+    made = release(merged(NO_PASSWORDS, {"probes": {"port": None}}))
+    found = made.worker["livenessProbe"]["httpGet"]
+    assert (found["port"], found["scheme"]) == ("rest", "HTTPS")
+    assert "probe.listeners" not in made.properties
 
 
-def test_probes_have_a_port_of_their_own_where_clients_need_certificates(program):
-    made = release(
-        merged(NO_PASSWORDS, nested("rest.tls.clientAuth", "required")), program=program
-    )
-    assert made.properties["probe.listeners"] == "http://:8084"
-    assert {"name": "probes", "containerPort": 8084, "protocol": "TCP"} in made.worker["ports"]
-    for kind in ("startup", "liveness", "readiness"):
-        found = made.worker[kind + "Probe"]["httpGet"]
-        assert (found["port"], found["scheme"]) == ("probes", "HTTP")
+def test_probes_have_a_port_of_their_own(program):
+    required = nested("rest.tls.clientAuth", "required")
+    for values in (
+        {},
+        NO_PASSWORDS,
+        # They have no certificate, so the REST port is none for them.
+        merged(NO_PASSWORDS, merged(required, {"probes": {"port": None}})),
+    ):
+        made = release(values, program=program)
+        assert made.properties["probe.listeners"] == "http://:8084"
+        assert {"name": "probes", "containerPort": 8084, "protocol": "TCP"} in made.worker["ports"]
+        for kind in ("startup", "liveness", "readiness"):
+            found = made.worker[kind + "Probe"]["httpGet"]
+            assert (found["port"], found["scheme"]) == ("probes", "HTTP")
     assert release({"probes": {"port": 9000}}).properties["probe.listeners"] == "http://:9000"
-    assert "probe.listeners" not in release().properties
     refused({"probes": {"port": 8083}}, "probes.port and rest.port are both 8083")
 
 

@@ -95,6 +95,7 @@ SAMPLES = {
     "service.nodePort": 30000,
     "service.loadBalancerSourceRanges": ["10.0.0.0/8"],
     "service.ipFamilies": ["IPv4"],
+    "rest.port": 8090,
     "probes.port": 8085,
     "ingress.hosts": [{"host": "x"}],
     "ingress.tls": [{"hosts": ["x"]}],

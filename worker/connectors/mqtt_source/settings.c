@@ -117,7 +117,7 @@ static void id_list_begin(struct id_list *list, const cJSON *ids, size_t n,
 static char *print_ids(const struct config_list *ids)
 {
     CLEANUP(json_delete) cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < ids->n_items && i < CONNECTOR_TASKS_LIMIT; i++) {
+    for (size_t i = 0; i < ids->n_items; i++) {
         (void)cJSON_AddItemToArray(list, cJSON_CreateString(ids->items[i]));
     }
     return ids->n_items > 0 ? json_print(list) : NULL;
@@ -134,7 +134,8 @@ static char *retiring_sessions(const struct kvs *before, size_t n_before,
     int n_old = old ? total_before(before, n_before) : 0;
     CLEANUP(json_delete) cJSON *ids = n_before > 0 ? parse_retiring(&before[0]) : NULL;
     id_list_begin(&left, ids, (size_t)n_old, wanted);
-    /* More than a record can hold is refused anyhow. */
+    /* None may be forgotten: it has messages. More than a record can hold is refused by
+     * check_first. */
     for (int k = 0; k < n_old && left.bytes <= CONNECTOR_RECORD_LIMIT; k++) {
         CLEANUP(free_charp) char *id = xasprintf("%s%s-%d", old, wanted->name, k);
         if (!is_wanted(wanted, id)) {

@@ -417,6 +417,11 @@ void mqtt_session_poll(struct mqtt_session *session, bool want_read, struct poll
     }
 }
 
+bool mqtt_session_listens(const struct mqtt_session *session)
+{
+    return session->listens;
+}
+
 uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_connect)
 {
     if (session->state == SESSION_IDLE) {

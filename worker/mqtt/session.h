@@ -130,6 +130,8 @@ void mqtt_session_tick(struct mqtt_session *session, uint64_t now_ms, bool may_c
 /* mqtt_session_poll fills in descriptor and events, fd -1 if there is nothing to wait for.
  * want_read false: messages are to stay in the socket. */
 void mqtt_session_poll(struct mqtt_session *session, bool want_read, struct pollfd *ret_poll);
+/* mqtt_session_listens tells whether the last mqtt_session_poll waited for messages. */
+bool mqtt_session_listens(const struct mqtt_session *session);
 /* mqtt_session_deadline returns when the next tick is due, UINT64_MAX if never. */
 uint64_t mqtt_session_deadline(const struct mqtt_session *session, bool may_connect);
 /* mqtt_session_more tells whether messages may wait in buffers, where poll cannot see them. */

@@ -159,10 +159,10 @@ static bool retire_anyway(const struct reader *reader)
     return reader->k < 0 && reader->settings->retire_anyway;
 }
 
-/* On a connection, with nothing unfinished. */
-static bool is_over(struct reader *reader, uint64_t now_ms)
+/* On a connection, with nothing unfinished. heard: something has come and is not read yet. */
+static bool is_over(struct reader *reader, bool heard, uint64_t now_ms)
 {
-    bool quiet = now_ms >= quiet_ms(reader);
+    bool quiet = !heard && now_ms >= quiet_ms(reader);
     switch (reader->phase) {
     case LEAVE_FETCH:
         return quiet || now_ms >= reader->began_ms + FETCH_MS;
@@ -187,22 +187,27 @@ static bool is_over(struct reader *reader, uint64_t now_ms)
     return quiet || (retire_anyway(reader) && now_ms >= reader->since_ms + FORCE_MS);
 }
 
-static void look(struct reader *reader, uint64_t now_ms)
+static void look(struct reader *reader, bool heard, uint64_t now_ms)
 {
     bool connected = mqtt_session_connected(reader->session);
     if (connected || !reader_quiet(reader)) {
         reader->tried_ms = now_ms;
     }
     if (connected && reader_quiet(reader)) {
-        reader->phase_over = is_over(reader, now_ms);
+        reader->phase_over = is_over(reader, heard, now_ms);
     } else if (at_old(reader) && now_ms >= reader->tried_ms + REACH_MS) {
         reader->phase_over = reader->left_behind = true;
         warn_left(reader, "it could not be reached");
     }
 }
 
-enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, uint64_t now_ms)
+enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, bool ready,
+                             uint64_t now_ms)
 {
+    /* Silence tells something only where messages were waited for. */
+    if (!mqtt_session_listens(reader->session)) {
+        reader->last_ms = now_ms;
+    }
     if (reader->phase == LEAVE_NOT || wish != READER_RUN) {
         reader->tried_ms = now_ms;
         return wish;
@@ -217,7 +222,7 @@ enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, uint6
         return READER_REST;
     }
     if (!reader->phase_over) {
-        look(reader, now_ms);
+        look(reader, ready || mqtt_session_more(reader->session), now_ms);
     }
     return reader->phase_over ? READER_REST : wish;
 }

@@ -212,7 +212,7 @@ static void go_to_rest(struct reader *reader, enum reader_wish wish, uint64_t no
 bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struct error *reterr)
 {
     uint64_t now_ms = clock_mono_ms();
-    wish = leaver_wish(reader, wish, now_ms);
+    wish = leaver_wish(reader, wish, ready, now_ms);
     reader_send_waiting(reader);
     check_window(reader);
     check_patience(reader, now_ms);

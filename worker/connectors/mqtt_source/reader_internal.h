@@ -57,7 +57,7 @@ struct reader {
     bool met;                  /* the new broker has granted the subscriptions */
     bool left_behind;          /* the old broker keeps the session: what is next is NOT */
     bool elsewhere;            /* the session at the new broker is not the one that is recorded */
-    uint64_t last_ms;          /* when a message came last, or the connection began */
+    uint64_t last_ms;          /* when a message came last, or could not be seen to come */
     size_t n_late;             /* messages that the session still brought */
     struct mqtt_session *session;
     struct window *window;
@@ -95,14 +95,16 @@ void reader_forget_waiting(struct reader *reader);
 void reader_set_options(struct reader *reader);
 /* The end of a session for good, and its move to another broker (leaver.c). leaver_look begins the
  * latter if the record tells of another broker. leaver_options leaves out all subscriptions and, at
- * the end, keeps nothing at the broker. leaver_wish returns what to do in place of `wish`;
- * leaver_connected, leaver_subscribed, leaver_refused and leaver_note hear of connections,
- * subscriptions (false: they are not the reader's to record), refusals (false: the reader's
- * business) and messages; leaver_deadline returns when to look again, UINT64_MAX if on events only.
+ * the end, keeps nothing at the broker. leaver_wish returns what to do in place of `wish`,
+ * ready as in reader_step; leaver_connected, leaver_subscribed, leaver_refused and leaver_note hear
+ * of connections, subscriptions (false: they are not the reader's to record), refusals (false: the
+ * reader's business) and messages; leaver_deadline returns when to look again, UINT64_MAX if on
+ * events only.
  */
 void leaver_look(struct reader *reader);
 void leaver_options(struct reader *reader);
-enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, uint64_t now_ms);
+enum reader_wish leaver_wish(struct reader *reader, enum reader_wish wish, bool ready,
+                             uint64_t now_ms);
 void leaver_connected(struct reader *reader, bool session_present);
 bool leaver_subscribed(struct reader *reader);
 bool leaver_refused(struct reader *reader, const struct mqtt_down *down);

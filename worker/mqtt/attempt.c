@@ -65,7 +65,10 @@ static void on_connack(void *arg, const struct link_connack *connack)
     session->connack_came = true;
     session->connack = *connack;
     if (connack->code == 0) {
-        redelivery_connected(session->redelivery, connack->session_present);
+        /* What was delivered from one broker says nothing about the packet ids of another. */
+        bool same = session->uri == session->known_uri;
+        redelivery_connected(session->redelivery, same && connack->session_present);
+        session->known_uri = session->uri;
     }
 }
 

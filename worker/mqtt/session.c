@@ -245,7 +245,8 @@ static void end(struct mqtt_session *session, const struct mqtt_down *ended)
                    (down.reason == MQTT_DOWN_TAKEOVER && session->n_takeovers >= TAKEOVER_LIMIT);
     link_close(TAKE(session->link));
     resolve_drop(TAKE(session->resolve));
-    if (down.connected) {
+    /* A broker that has accepted may have sent, even if its CONNACK was not seen. */
+    if (down.connected || session->state == SESSION_GREETING) {
         redelivery_lost(session->redelivery);
         if (down.reason == MQTT_DOWN_TAKEOVER) {
             /* The other client may have acknowledged them, and their ids may mean others now. */
@@ -539,6 +540,7 @@ void mqtt_session_revise(struct mqtt_session *session, bool anew)
     if (anew) {
         ASSERT(session->state == SESSION_IDLE);
         session->uri = 0;
+        session->known_uri = SIZE_MAX;
         session->n_failures = 0;
         session->n_silent = 0;
         session->fallback = false;

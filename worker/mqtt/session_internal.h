@@ -62,6 +62,7 @@ struct mqtt_session {
     struct resolve_answer addresses;
     size_t address;       /* index of the one tried */
     size_t uri;           /* index of the one tried */
+    size_t known_uri;     /* of the one that answered last; SIZE_MAX: it is in the list no more */
     bool v5;              /* the version tried */
     bool fallback;        /* the next attempt uses 3.1.1 */
     unsigned n_silent;    /* MQTT 5 attempts in a row that ended without a CONNACK */

@@ -170,6 +170,73 @@ static void test_takeover_makes_what_was_held_unknown(void **state)
     assert_false(bench->messages[1].delivered);
 }
 
+/* Loses the connection while a message is held that Kafka then gets. */
+static void hold_and_lose(struct bench *bench)
+{
+    bench_ready(bench);
+    bench_publish(bench, 9, false, "ON");
+    bench_wait_messages(bench, 1);
+    broker_hang_up(&bench->broker);
+    bench_wait_down(bench, 1);
+    mqtt_session_settled(bench->session, true);
+    mqtt_session_retry_now(bench->session);
+}
+
+static void test_lost_connack_makes_what_was_held_unknown(void **state)
+{
+    struct bench *bench = *state;
+    hold_and_lose(bench);
+    /* The broker gives the message to somebody else, and id 9 to one that gets lost as well. */
+    bench_accept(bench);
+    broker_hang_up(&bench->broker);
+    bench_wait_down(bench, 2);
+    mqtt_session_settled(bench->session, true);
+    mqtt_session_retry_now(bench->session);
+    bench_connect(bench, true);
+    bench_publish(bench, 9, true, "ON");
+    bench_wait_messages(bench, 2);
+    assert_false(bench->messages[1].delivered);
+}
+
+static void use_two_brokers(struct bench *bench)
+{
+    char *uris =
+        xasprintf("tcp://127.0.0.1:%d,tcp://127.0.0.1:%d", bench->broker.port, bench->broker.port);
+    mqtt_uris_fini(&bench->uris);
+    assert_int_equal(mqtt_uris_parse(uris, &bench->uris, NULL), ERR_OK);
+    free(uris);
+}
+
+static void test_other_broker_of_the_list_does_not_know_what_was_held(void **state)
+{
+    struct bench *bench = *state;
+    use_two_brokers(bench);
+    hold_and_lose(bench);
+    bench_connect(bench, true);
+    bench_publish(bench, 9, true, "ON");
+    bench_wait_messages(bench, 2);
+    assert_false(bench->messages[1].delivered);
+}
+
+static void test_other_list_of_brokers_makes_what_was_held_unknown(void **state)
+{
+    struct bench *bench = *state;
+    bench_ready(bench);
+    bench_publish(bench, 9, false, "ON");
+    bench_wait_messages(bench, 1);
+    bench->may_connect = false;
+    mqtt_session_drop(bench->session, MQTT_DOWN_PARKED, "test");
+    mqtt_session_settled(bench->session, true);
+    use_two_brokers(bench);
+    mqtt_session_revise(bench->session, true);
+    broker_hang_up(&bench->broker);
+    bench->may_connect = true;
+    bench_connect(bench, true);
+    bench_publish(bench, 9, true, "ON");
+    bench_wait_messages(bench, 2);
+    assert_false(bench->messages[1].delivered);
+}
+
 static void test_one_read_takes_all_messages_also_with_a_very_long_client_id(void **state)
 {
     struct bench *bench = *state;
@@ -350,6 +417,9 @@ int main(void)
         IN_BENCH(test_dup_flag_is_read_also_behind_an_odd_client_id),
         IN_BENCH(test_takeover_is_told_and_waited_out),
         IN_BENCH(test_takeover_makes_what_was_held_unknown),
+        IN_BENCH(test_lost_connack_makes_what_was_held_unknown),
+        IN_BENCH(test_other_broker_of_the_list_does_not_know_what_was_held),
+        IN_BENCH(test_other_list_of_brokers_makes_what_was_held_unknown),
         IN_BENCH(test_one_read_takes_all_messages_also_with_a_very_long_client_id),
         IN_BENCH(test_server_keep_alive_counts),
         IN_BENCH(test_bad_credentials_are_a_refusal),

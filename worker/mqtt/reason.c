@@ -143,3 +143,19 @@ const char *mqtt_reason_text(int code, bool v5)
     const struct reason *reason = find(code, v5);
     return reason ? reason->text : "unknown reason";
 }
+
+bool mqtt_down_is_failure(enum mqtt_down_reason reason)
+{
+    switch (reason) {
+    case MQTT_DOWN_BROKER:
+    case MQTT_DOWN_NETWORK:
+    case MQTT_DOWN_TAKEOVER:
+    case MQTT_DOWN_STALL:
+        return true;
+    case MQTT_DOWN_PARKED:
+    case MQTT_DOWN_DROPPED:
+    case MQTT_DOWN_ASKED:
+        break;
+    }
+    return false;
+}

@@ -2,7 +2,7 @@
 /* Reason codes of MQTT 3.1.1 and 5: text and what to do about them. Pure. Thread: any. */
 #pragma once
 
-#include <stdbool.h>
+#include "worker/mqtt/session.h"
 
 enum mqtt_verdict {
     MQTT_VERDICT_OK,
@@ -40,3 +40,6 @@ enum mqtt_farewell mqtt_farewell(int code);
 enum mqtt_verdict mqtt_puback_verdict(int code);
 /* mqtt_reason_text returns a text for a code; v5 false: a 3.1.1 return code of a CONNACK. */
 const char *mqtt_reason_text(int code, bool v5);
+/* mqtt_down_is_failure tells whether a connection ended, or could not be made, for a cause outside
+ * of its owner, who may set a limit to the time of such failures. */
+bool mqtt_down_is_failure(enum mqtt_down_reason reason);

@@ -2,6 +2,7 @@
 /* What the task does when its parts have news. See sink_task.h. */
 #include "worker/base/clock.h"
 #include "worker/connectors/mqtt_sink/sink_task.h"
+#include "worker/mqtt/reason.h"
 
 /* How long revoked partitions may wait for acknowledgements, and then for the commit. */
 #define REVOKE_MS 10000
@@ -160,7 +161,7 @@ static void on_again(void *arg, size_t n_messages)
 static void on_connected(void *arg, const struct mqtt_limits *limits)
 {
     struct sink_task *task = arg;
-    task->offline_ms = 0;
+    task->failing_ms = 0;
     metric_add(task->context->metrics, METRIC_MQTT_CONNECTS, 0, 1);
     if (limits->max_qos < task->settings.qos && !task->qos_warned) {
         task->qos_warned = true;
@@ -180,19 +181,23 @@ static void on_down(void *arg, const struct mqtt_down *down)
     struct sink_task *task = arg;
     uint64_t now_ms = clock_mono_ms();
     char text[600];
-    task->offline_ms = task->offline_ms ? task->offline_ms : now_ms;
     if (down->connected && down->reason != MQTT_DOWN_ASKED) {
         metric_add(task->context->metrics, METRIC_MQTT_RECONNECTS, (unsigned)down->reason, 1);
     }
+    if (!mqtt_down_is_failure(down->reason)) {
+        task->failing_ms = 0;
+        return;
+    }
+    task->failing_ms = task->failing_ms ? task->failing_ms : now_ms;
     int64_t retry_ms = task->settings.errors.retry_timeout_ms;
-    bool patient = retry_ms < 0 || now_ms - task->offline_ms < (uint64_t)retry_ms;
+    bool patient = retry_ms < 0 || now_ms - task->failing_ms < (uint64_t)retry_ms;
     if (down->refused && !patient) {
         (void)snprintf(text, sizeof(text), "MQTT broker %s: %s", down->broker, down->text);
         sink_fail(task, ERR_UNAUTHORIZED, text);
         return;
     }
     uint64_t max_ms = (uint64_t)task->settings.connection.max_retry_ms;
-    if (max_ms > 0 && now_ms - task->offline_ms > max_ms && down->reason != MQTT_DOWN_ASKED) {
+    if (max_ms > 0 && now_ms - task->failing_ms > max_ms) {
         (void)snprintf(text, sizeof(text), "MQTT broker %s: %s, given up after max.retry.time.ms",
                        down->broker, down->text);
         sink_fail(task, ERR_UNAVAILABLE, text);

@@ -278,6 +278,7 @@ static void set_gauges(const struct sink_task *task)
 static void follow_wish(struct sink_task *task, enum task_wanted wanted, uint64_t now_ms)
 {
     bool pause = wanted != TASK_WANTED_RUN;
+    task->failing_ms = pause ? 0 : task->failing_ms; /* nobody tries: no time is lost */
     if (pause != task->paused) {
         task->paused = pause;
         kafka_consumer_pause(task->consumer, pause);

@@ -41,7 +41,7 @@ struct sink_task {
     size_t n_gone;       /* partitions of that commit that are gone */
     uint64_t commit_ms;  /* when the last one began */
     uint64_t again_ms;   /* no commit before, as the last one failed */
-    uint64_t offline_ms; /* since when there is no connection; 0: there is one */
+    uint64_t failing_ms; /* since when there ought to be a connection and is none; 0: all is well */
     bool qos_warned;
     uint64_t n_done;
     uint64_t end_ms; /* when the task ends at the latest; UINT64_MAX: it goes on */

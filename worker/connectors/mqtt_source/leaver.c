@@ -98,7 +98,7 @@ static void arrive(struct reader *reader)
     reader->broker = mqtt_uris_text(reader->settings->options.uris);
     reader->left_behind = reader->met = reader->other = reader->stale = false;
     reader->subscribed = true;
-    reader->offline_ms = reader->offline_ms ? clock_mono_ms() : 0;
+    reader->failing_ms = 0;
     set_phase(reader, LEAVE_NOT);
 }
 

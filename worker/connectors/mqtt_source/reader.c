@@ -225,6 +225,9 @@ bool reader_step(struct reader *reader, enum reader_wish wish, bool ready, struc
     }
     /* The SUBSCRIBE of a fresh connection, a PINGREQ: sent behind the PUBACKs, if any. */
     check_window(reader);
+    if (!may_connect(reader, wish)) {
+        reader->failing_ms = 0; /* nobody tries: no time is lost */
+    }
     if (reader->failed) {
         *reterr = reader->error;
         mqtt_session_drop(reader->session, MQTT_DOWN_DROPPED, "the task failed");
@@ -339,7 +342,6 @@ static struct reader *make(const struct reader_parts *parts, int k, char *client
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
                                 always_copies(reader));
     reader->next_careful = CAREFUL_MESSAGES;
-    reader->offline_ms = clock_mono_ms();
     struct mqtt_handlers handlers;
     reader_handlers(reader, &handlers);
     reader->session = mqtt_session_new(&reader->options, &handlers);

@@ -6,6 +6,7 @@
 #include "worker/connectors/mqtt_source/reader_internal.h"
 #include "worker/connectors/mqtt_source/record_of_filters.h"
 #include "worker/mqtt/filter_list.h"
+#include "worker/mqtt/reason.h"
 
 /* Payload bytes of one session that may be on their way; beyond, the socket is left alone. */
 #define WINDOW_BYTES (16U << 20)
@@ -211,7 +212,7 @@ static void on_connected(void *arg, bool session_present)
     reader->elsewhere = false;
     leaver_connected(reader, session_present);
     reader->parted_ms = 0;
-    reader->offline_ms = 0;
+    reader->failing_ms = 0;
     reader->parked = false;
     metric_add(reader->context->metrics, METRIC_MQTT_CONNECTS, 0, 1);
 }
@@ -227,7 +228,6 @@ static void on_down(void *arg, const struct mqtt_down *down)
 {
     struct reader *reader = arg;
     uint64_t now_ms = clock_mono_ms();
-    reader->offline_ms = reader->offline_ms ? reader->offline_ms : now_ms;
     reader->parked = down->reason == MQTT_DOWN_PARKED;
     if (down->connected) {
         reader->parted_ms = down->reason == MQTT_DOWN_ASKED ? now_ms : 0;
@@ -241,14 +241,19 @@ static void on_down(void *arg, const struct mqtt_down *down)
     if (leaver_refused(reader, down)) {
         return;
     }
+    if (!mqtt_down_is_failure(down->reason)) {
+        reader->failing_ms = 0;
+        return;
+    }
+    reader->failing_ms = reader->failing_ms ? reader->failing_ms : now_ms;
     int64_t retry_ms = reader->settings->errors.retry_timeout_ms;
-    bool patient = retry_ms < 0 || now_ms - reader->offline_ms < (uint64_t)retry_ms;
+    bool patient = retry_ms < 0 || now_ms - reader->failing_ms < (uint64_t)retry_ms;
     if (down->refused && !patient) {
         fail(reader, ERR_UNAUTHORIZED, down, "");
         return;
     }
     uint64_t max_ms = (uint64_t)reader->settings->connection.max_retry_ms;
-    if (max_ms > 0 && now_ms - reader->offline_ms > max_ms && down->reason != MQTT_DOWN_ASKED) {
+    if (max_ms > 0 && now_ms - reader->failing_ms > max_ms) {
         fail(reader, ERR_UNAVAILABLE, down, ", given up after max.retry.time.ms");
     }
 }

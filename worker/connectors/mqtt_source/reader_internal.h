@@ -73,7 +73,7 @@ struct reader {
     size_t careful;      /* good messages still to come in small windows; 0: windows are large */
     size_t next_careful; /* what the next refusal sets it to */
     struct error error;
-    uint64_t offline_ms; /* since when there is no connection; 0: there is one */
+    uint64_t failing_ms; /* since when there ought to be a connection and is none; 0: all is well */
     uint64_t stamp_us;   /* when messages came, read now and then */
     bool dropped_known;
     uint64_t n_dropped; /* by the broker, as it said last */

@@ -53,7 +53,8 @@ void attempt_begin(struct mqtt_session *session, uint64_t now_ms)
 {
     session->v5 = choose_v5(session, now_ms);
     session->connack_came = false;
-    session->deadline_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    session->attempt_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
+    session->deadline_ms = session->attempt_ms;
     session->address = 0;
     session->resolve = resolve_start(session_uri(session)->host);
     session_set_state(session, SESSION_RESOLVING, "attempt");
@@ -131,8 +132,15 @@ static void on_published(void *arg, int id, int code)
     session->handlers.on_published(session->handlers.arg, id, code);
 }
 
+/* Each address that is left gets as much of the time that is left as any other. */
+static uint64_t address_deadline(const struct mqtt_session *session, uint64_t now_ms)
+{
+    uint64_t left_ms = session->attempt_ms > now_ms ? session->attempt_ms - now_ms : 0;
+    return now_ms + left_ms / (session->addresses.n_addresses - session->address);
+}
+
 /* Tries the current address; the others of the same host follow without a wait. */
-static void connect_address(struct mqtt_session *session)
+static void connect_address(struct mqtt_session *session, uint64_t now_ms)
 {
     const struct mqtt_uri *uri = session_uri(session);
     const struct link_handlers handlers = {
@@ -150,6 +158,7 @@ static void connect_address(struct mqtt_session *session)
         };
         enum err err = link_open(session->options, &target, &handlers, &session->link, &error);
         if (err == ERR_OK) {
+            session->deadline_ms = address_deadline(session, now_ms);
             session_set_state(session, SESSION_CONNECTING, target.address);
             return;
         }
@@ -163,7 +172,19 @@ static void connect_address(struct mqtt_session *session)
                 error.text[0] ? error.text : "cannot be reached");
 }
 
-static void tick_resolving(struct mqtt_session *session)
+/* Another address follows one that cannot be reached. False: there is none. */
+static bool connect_next(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (session->address + 1 >= session->addresses.n_addresses) {
+        return false;
+    }
+    link_close(TAKE(session->link));
+    session->address++;
+    connect_address(session, now_ms);
+    return true;
+}
+
+static void tick_resolving(struct mqtt_session *session, uint64_t now_ms)
 {
     if (!resolve_done(session->resolve)) {
         return;
@@ -175,12 +196,12 @@ static void tick_resolving(struct mqtt_session *session)
         session_end(session, MQTT_DOWN_NETWORK, false, error.text);
         return;
     }
-    connect_address(session);
+    connect_address(session, now_ms);
 }
 
 static void greet(struct mqtt_session *session, enum link_end link_end);
 
-static void tick_connecting(struct mqtt_session *session)
+static void tick_connecting(struct mqtt_session *session, uint64_t now_ms)
 {
     int code = 0;
     socklen_t size = sizeof(code);
@@ -188,15 +209,12 @@ static void tick_connecting(struct mqtt_session *session)
         code = errno;
     }
     if (code == 0) {
+        session->deadline_ms = session->attempt_ms;
         session_set_state(session, SESSION_GREETING, "TCP connected");
         greet(session, link_established(session->link));
         return;
     }
-    link_close(TAKE(session->link));
-    session->address++;
-    if (session->address < session->addresses.n_addresses) {
-        connect_address(session);
-    } else {
+    if (!connect_next(session, now_ms)) {
         session_end(session, MQTT_DOWN_NETWORK, false, strerror(code));
     }
 }
@@ -270,8 +288,11 @@ static void greet(struct mqtt_session *session, enum link_end link_end)
     }
 }
 
-static void attempt_timed_out(struct mqtt_session *session)
+static void attempt_timed_out(struct mqtt_session *session, uint64_t now_ms)
 {
+    if (session->state == SESSION_CONNECTING && connect_next(session, now_ms)) {
+        return;
+    }
     char text[128];
     (void)snprintf(text, sizeof(text), "no answer within %d s (%s)",
                    session->options->connect_timeout_s, session_state_name(session->state));
@@ -288,14 +309,14 @@ void attempt_tick(struct mqtt_session *session, uint64_t now_ms, bool may_connec
         return;
     }
     if (session->state == SESSION_RESOLVING) {
-        tick_resolving(session);
+        tick_resolving(session, now_ms);
     } else if (ready && session->state == SESSION_CONNECTING) {
-        tick_connecting(session);
+        tick_connecting(session, now_ms);
     } else if (ready && session->state == SESSION_GREETING) {
         greet(session, link_greet(session->link));
     }
     bool attempting = session->state != SESSION_IDLE && !session_is_connected(session);
     if (attempting && now_ms >= session->deadline_ms) {
-        attempt_timed_out(session);
+        attempt_timed_out(session, now_ms);
     }
 }

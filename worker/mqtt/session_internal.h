@@ -70,7 +70,8 @@ struct mqtt_session {
     unsigned n_takeovers; /* in a row */
     unsigned n_early;     /* connections in a row that the broker closed soon and unsaid */
     uint64_t next_ms;
-    uint64_t deadline_ms; /* of the attempt, of the SUBACKs, of the goodbye */
+    uint64_t attempt_ms;  /* end of the attempt */
+    uint64_t deadline_ms; /* of its step, of the SUBACKs, of the goodbye */
     struct log_limit down_limit;
     struct log_limit qos2_limit;
 

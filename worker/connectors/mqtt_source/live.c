@@ -207,7 +207,9 @@ bool live_step(struct source_task *task, bool stopping)
     if (task->live == LIVE_QUIET && all_quiet(task)) {
         task->live = LIVE_REST;
     }
-    if (task->live == LIVE_REST && all_closed(task)) {
+    /* Closing takes time, in which those that stay may have finished an attempt to connect and got
+     * messages with it. */
+    if (task->live == LIVE_REST && all_closed(task) && all_quiet(task)) {
         go_over(task, update->may_take);
     } else if (task->live != LIVE_NONE && clock_mono_ms() >= update->deadline_ms) {
         decline(task, "what was read before could not be finished in time");

@@ -167,7 +167,9 @@ static void check_patience(struct reader *reader, uint64_t now_ms)
 
 static bool may_connect(const struct reader *reader, enum reader_wish wish)
 {
-    return (wish == READER_RUN || wish == READER_HOLD) && !reader->gate_closed && !reader->doubt;
+    /* An attempt under way may go on. None begins only to be held back. */
+    bool may = wish == READER_RUN || (wish == READER_HOLD && !mqtt_session_idle(reader->session));
+    return may && !reader->gate_closed && !reader->doubt;
 }
 
 static bool may_read(const struct reader *reader, enum reader_wish wish)

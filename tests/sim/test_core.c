@@ -12,8 +12,8 @@
 #define CHAOS_MS  3000
 
 /* What fits into the time of each kind of build, about 20 s of one core: a schedule takes 2.5 ms;
- * sanitizers are slower by a factor of ten and more, and look for other things. A hundred thousand
- * (tests/README.md) take three minutes of an optimised build; the seed differs from run to run. */
+ * sanitizers are slower by a factor of ten and more, and look for other things. tests/sim/run plays
+ * a hundred thousand with an optimised build; the seed differs from run to run. */
 #ifdef SLUICE_SANITIZED
 #define DEFAULT_SCHEDULES 400
 #else

@@ -85,9 +85,8 @@ struct mqtt_session {
     struct link_connack connack;
     uint64_t connected_ms;
     uint64_t written_ms;
-    uint64_t misc_ms; /* next keep-alive check */
-    bool more;        /* the last read ended for want of room */
-    bool last_read_full;
+    uint64_t misc_ms;  /* next keep-alive check */
+    bool more;         /* the last read ended for want of room */
     bool handed_out;   /* messages since the last release */
     bool listens;      /* the last poll waited for messages: that none came means something */
     bool left_alone;   /* it did not, although none wait for a release: the owner wants none now */
@@ -114,6 +113,7 @@ struct mqtt_session {
     bool drain_matched;  /* a message of the surplus came since the last release */
     uint64_t dry_ms;     /* when the socket was seen empty last */
     uint64_t quiet_ms;   /* drained when nothing of the surplus comes until then */
+    uint64_t looked_ms;  /* of the last tick of the drain */
     uint64_t give_up_ms; /* end of the drain, or of the wait for the UNSUBACK once it was sent */
     struct subscribe_request *requests;
     size_t n_requests;

@@ -70,6 +70,7 @@ static void drain(struct mqtt_session *session, uint64_t now_ms)
     session->surplus_state = SURPLUS_DRAIN;
     session->drain_matched = false;
     session->dry_ms = now_ms;
+    session->looked_ms = now_ms;
     session->quiet_ms = now_ms + QUIET_MS;
     session->give_up_ms = now_ms + DRAIN_MAX_MS;
 }
@@ -101,6 +102,7 @@ static void unsubscribe(struct mqtt_session *session, uint64_t now_ms)
     }
     session->surplus_state = SURPLUS_DRAIN;
     if (session->leaving.n_items == 0) {
+        session->looked_ms = now_ms;
         session->quiet_ms = now_ms + ASK_AGAIN_MS;
         session->give_up_ms = session->quiet_ms;
         return;
@@ -175,11 +177,14 @@ static void revise(struct mqtt_session *session, uint64_t now_ms)
 
 static void tick_drain(struct mqtt_session *session, uint64_t now_ms, bool ready)
 {
+    /* While nothing is read the queue waits as well as the session: the time does not count. */
     if (session->left_alone) {
-        /* The queue waits as well as the session: the time does not count. */
         session->quiet_ms = now_ms + QUIET_MS;
         session->give_up_ms = now_ms + DRAIN_MAX_MS;
+    } else if (!session->listens) {
+        session->give_up_ms += now_ms - session->looked_ms;
     }
+    session->looked_ms = now_ms;
     bool nothing_held = redelivery_held(session->redelivery) == 0;
     bool dry = session->listens && !ready && !session->more && nothing_held;
     if (dry) {

@@ -180,6 +180,22 @@ static void test_removed_filter_waits_for_its_messages_but_not_for_ever(void **s
     assert_non_null(memmem(bench->broker.body, bench->broker.n_body, "$share/g/a", 10));
 }
 
+static void test_time_for_which_messages_are_held_does_not_count_for_a_removed_filter(void **state)
+{
+    struct bench *bench = *state;
+    config_list_split("$share/g/a,old", &bench->recorded);
+    bench_begin(bench);
+    bench_connect(bench, true);
+    broker_publish(&bench->broker, true, 1, false, "old", "queued", 6);
+    bench_wait_messages(bench, 1);
+    bench->room = 0;
+    bench_turn(bench);
+    mqtt_session_tick(bench->session, clock_mono_ms() + 20000, true, false);
+    (void)bench_release(bench);
+    assert_int_equal(bench_packet(bench), PACKET_PUBACK);
+    bench_silence(bench);
+}
+
 static void test_removed_filter_stays_while_its_messages_are_not_read(void **state)
 {
     struct bench *bench = *state;
@@ -262,6 +278,7 @@ int main(void)
         IN_BENCH(test_recorded_filters_that_are_not_wanted_are_given_up),
         IN_BENCH(test_filter_that_the_owner_still_needs_is_kept_until_it_does_not),
         IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
+        IN_BENCH(test_time_for_which_messages_are_held_does_not_count_for_a_removed_filter),
         IN_BENCH(test_removed_filter_stays_while_its_messages_are_not_read),
         IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_refused_new_filter_keeps_the_old_one),

@@ -38,10 +38,9 @@ size_t claims_find(const struct claims *claims, const char *worker_id)
     return i;
 }
 
-/* Items first to last (exclusive) without the one at `without`, and one more if worker_id is given.
- */
+/* Items first to last (exclusive) without the one at `without`, and one more if status is given. */
 static struct claims *rebuilt(const struct claims *from, size_t first, size_t without,
-                              const char *worker_id, const char *token)
+                              const struct status *status, const char *token)
 {
     size_t n_most = claims_count(from) + 1;
     struct claims *claims = xcalloc(1, sizeof(*claims) + n_most * sizeof(claims->items[0]));
@@ -52,13 +51,15 @@ static struct claims *rebuilt(const struct claims *from, size_t first, size_t wi
             claims->items[claims->n_items++] = (struct claim){
                 .worker_id = xstrdup(old->worker_id),
                 .token = old->token ? xstrdup(old->token) : NULL,
+                .division = old->division,
             };
         }
     }
-    if (worker_id) {
+    if (status) {
         claims->items[claims->n_items++] = (struct claim){
-            .worker_id = xstrdup(worker_id),
+            .worker_id = xstrdup(status->worker_id),
             .token = token ? xstrdup(token) : NULL,
+            .division = status->division,
         };
     }
     if (claims->n_items == 0) {
@@ -69,11 +70,22 @@ static struct claims *rebuilt(const struct claims *from, size_t first, size_t wi
 }
 
 /* One more at the end, and none of the same worker before it. */
-static struct claims *joined(const struct claims *claims, size_t old, const char *worker_id,
+static struct claims *joined(const struct claims *claims, size_t old, const struct status *status,
                              const char *token)
 {
     size_t first = claims_count(claims) >= CLAIMS_MAX ? 1 : 0;
-    return rebuilt(claims, first, old, worker_id, token);
+    return rebuilt(claims, first, old, status, token);
+}
+
+/* The same claim for another set: its place stays. */
+static struct claims *renewed(struct claims *claims, size_t place, int64_t division)
+{
+    if (claims->items[place].division == division) {
+        return claims_ref(claims);
+    }
+    struct claims *changed = rebuilt(claims, 0, claims->n_items, NULL, NULL);
+    changed->items[place].division = division;
+    return changed;
 }
 
 struct claims *claims_after(const struct claims *claims, const struct status *status,
@@ -88,13 +100,13 @@ struct claims *claims_after(const struct claims *claims, const struct status *st
     if (token && token[0]) {
         bool known =
             old < n && claims->items[old].token && strcmp(claims->items[old].token, token) == 0;
-        return known ? claims_ref(same) : joined(claims, old, status->worker_id, token);
+        return known ? renewed(same, old, status->division) : joined(claims, old, status, token);
     }
     if (!token && has && old < n) {
         return old == 0 ? claims_ref(same) : rebuilt(claims, old, n, NULL, NULL);
     }
     if (!token && has) {
-        return joined(claims, old, status->worker_id, NULL);
+        return joined(claims, old, status, NULL);
     }
     return old < n ? rebuilt(claims, 0, old, NULL, NULL) : claims_ref(same);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "coordinator/config_state.h"
 
@@ -16,6 +17,7 @@
 struct claim {
     char *worker_id;
     char *token; /* of one claim of one process; NULL: known from what the worker showed only */
+    int64_t division; /* of the set that the worker is going to start; -1: not said */
 };
 
 /* The queue of one task. Immutable; shared by snapshots. */

@@ -29,6 +29,15 @@ static bool elsewhere(const struct core *core, const struct status *status, int6
            !core_is_me(core, status->worker_id);
 }
 
+/* So does a claim count that may become a thread of another division at any moment. */
+static bool task_elsewhere(const struct core *core, const struct connector_state *connector,
+                           size_t n)
+{
+    const struct task_state *task = &connector->tasks[n];
+    return elsewhere(core, task->status, connector->division) ||
+           core_claim_differs(core, task, connector->division);
+}
+
 /* Threads of tasks that the connector does not have any more. */
 static size_t beyond(const struct core *core, const struct connector_state *connector)
 {
@@ -48,8 +57,7 @@ static void count(struct core *core, const struct connector_state *connector)
     for (size_t n = 0; n < connector->n_tasks; n++) {
         bool is_here = here(core_own(core, connector->name, (int)n, false), connector->division);
         holders->n_here += is_here;
-        holders->n_elsewhere +=
-            !is_here && elsewhere(core, connector->tasks[n].status, connector->division);
+        holders->n_elsewhere += !is_here && task_elsewhere(core, connector, n);
     }
     for (size_t i = 0; i < connector->n_extra_statuses; i++) {
         holders->n_elsewhere +=
@@ -63,9 +71,8 @@ bool core_barrier(struct core *core, struct own_task *own, uint64_t now_ms, uint
     if (core->holders.of != connector) {
         count(core, connector);
     }
-    const struct status *status = connector->tasks[own->task].status;
     bool self = here(own, connector->division);
-    bool self_elsewhere = !self && elsewhere(core, status, connector->division);
+    bool self_elsewhere = !self && task_elsewhere(core, connector, (size_t)own->task);
     if (core->holders.n_here > (self ? 1U : 0U)) {
         return true; /* its event asks again */
     }

@@ -26,14 +26,22 @@ static const struct claims *claims_of(const struct core *core, const struct own_
     return NULL;
 }
 
-/* True when the claim of this time is in the queue. */
+/* True when this worker shows a task as its own: that tells of its set, whatever it claimed. */
+static bool is_shown(const struct core *core, const struct own_task *own)
+{
+    const struct status *status = own->now->tasks[own->task].status;
+    return core_active(status) && core_is_me(core, status->worker_id);
+}
+
+/* True when the claim of this time is in the queue, and tells of the set that is in force here. */
 static bool is_in(const struct core *core, const struct own_task *own, const struct claims *claims,
                   size_t *ret_place)
 {
     size_t place = claims_find(claims, core->options.worker_id);
     *ret_place = place;
     return own->claim && place < claims_count(claims) && claims->items[place].token &&
-           strcmp(claims->items[place].token, own->claim) == 0;
+           strcmp(claims->items[place].token, own->claim) == 0 &&
+           (claims->items[place].division == own->now->division || is_shown(core, own));
 }
 
 bool core_claimed(const struct core *core, const struct claims *claims)
@@ -43,6 +51,21 @@ bool core_claimed(const struct core *core, const struct claims *claims)
         claimed = claimed || core_maybe_alive(core, claims->items[i].worker_id);
     }
     return claimed;
+}
+
+bool core_claim_differs(const struct core *core, const struct task_state *task, int64_t division)
+{
+    for (size_t i = 0; i < claims_count(task->claims); i++) {
+        const struct claim *claim = &task->claims->items[i];
+        /* What that one has shown counts more than what it claimed before. */
+        bool shown =
+            core_active(task->status) && strcmp(task->status->worker_id, claim->worker_id) == 0;
+        if (claim->token && claim->division >= 0 && claim->division != division && !shown &&
+            !core_is_me(core, claim->worker_id) && core_maybe_alive(core, claim->worker_id)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_free(const struct core *core, const struct own_task *own)
@@ -92,7 +115,7 @@ static void write_claim(struct core *core, struct own_task *own, const char *tok
         .state = STATE_UNASSIGNED,
         .worker_id = core->options.worker_id,
         .generation = core->generation,
-        .division = -1,
+        .division = token[0] ? own->now->division : -1,
         .claim = token,
     };
     record_status(&out->statuses, own->connector, own->task, &fields);
@@ -108,6 +131,10 @@ static void claim(struct core *core, struct own_task *own, const struct claims *
     if (!own->claim) {
         own->claim =
             xasprintf("%s %llu", core->options.instance, (unsigned long long)++core->last_claim);
+        own->claim_ms = 0;
+    }
+    if (own->claim_of != own->now->division) {
+        own->claim_of = own->now->division;
         own->claim_ms = 0;
     }
     write_claim(core, own, own->claim, now_ms, out);

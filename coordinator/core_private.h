@@ -70,7 +70,7 @@ struct own_task {
     bool offered_take;                 /* with leave to take */
     bool declined;                     /* has to be restarted for a new config */
     bool partial;                      /* works with `from`, but has not taken what is new in it */
-    int64_t division;                  /* the oldest of which it may still hold something */
+    int64_t division, claim_of;        /* the oldest that it may hold of; that its claim tells */
     uint64_t barrier_ms;               /* end of the wait for other tasks' workers; 0: none */
     int64_t barrier_of;                /* the division that is waited for */
     const struct connector_state *now; /* what wants it; NULL: nothing. Of this reconcile only */

@@ -183,6 +183,28 @@ static void test_status_under_a_claim_is_written_again_once(void **state)
     expect_claims(f, "me:1,you:1");
 }
 
+static void test_claim_tells_of_the_set_that_is_in_force_and_keeps_its_place(void **state)
+{
+    struct core_fixture *f = *state;
+    cf_group(f, true);
+    cf_one_task(f);
+    claim_by(f, "u 1", "you:1");
+    cf_reconcile(f);
+    claim_by(f, "t 1", "third:1");
+    expect_claims(f, "you:1,me:1,third:1");
+    char text[96];
+    (void)snprintf(text, sizeof(text), "{\"tasks\":1,\"config-offset\":%lld,\"division\":77}",
+                   (long long)snapshot_find(f->snapshot, "a")->config_offset);
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "task-a-0", "{\"properties\":{\"x\":\"2\"}}");
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "commit-a", text);
+    cf_reconcile(f);
+    expect_claims(f, "you:1,me:1,third:1");
+    assert_int_equal(snapshot_find(f->snapshot, "a")->tasks[0].claims->items[1].division, 77);
+    claim_by(f, "", "you:1");
+    cf_reconcile(f);
+    (void)cf_only_action(f, ACTION_START_TASK);
+}
+
 static void test_failed_task_claims_nothing_until_it_is_restarted(void **state)
 {
     struct core_fixture *f = *state;
@@ -246,6 +268,7 @@ int main(void)
         TEST(test_claim_of_an_earlier_life_is_given_up),
         TEST(test_lost_claim_delays_the_start_no_longer_than_a_hand_over),
         TEST(test_status_under_a_claim_is_written_again_once),
+        TEST(test_claim_tells_of_the_set_that_is_in_force_and_keeps_its_place),
         TEST(test_failed_task_claims_nothing_until_it_is_restarted),
         TEST(test_who_runs_a_task_ends_the_claims_before_its_own),
         TEST(test_record_of_a_claimed_task_that_is_no_more_is_left_until_it_is_given_up),

@@ -372,6 +372,32 @@ static void test_new_division_waits_for_a_silent_worker_as_long_as_a_hand_over(v
     assert_true(f->decisions.actions[0].may_take);
 }
 
+static void other_claims(struct core_fixture *f, int division)
+{
+    char text[128];
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"state\":\"UNASSIGNED\",\"worker_id\":\"you:1\",\"claim\":\"u 1\",\"division\":%d}",
+        division);
+    (void)cf_fold(f, LOG_TOPIC_STATUS, "status-task-a-1", text);
+}
+
+/* Who has claimed a task of the old set may start it before it has read of the new one. */
+static void test_new_division_waits_for_claims_of_an_older_one(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t incarnation = divided(f);
+    other_says(f, "UNASSIGNED", -1);
+    other_claims(f, 5);
+    core_on_task(f->core, incarnation, CORE_TASK_UPDATED, NULL);
+    cf_reconcile(f);
+    cf_no_action(f);
+    other_claims(f, 6);
+    cf_reconcile(f);
+    assert_int_equal(cf_only_action(f, ACTION_UPDATE_TASK), incarnation);
+    assert_true(f->decisions.actions[0].may_take);
+}
+
 static void test_new_division_waits_for_the_dead_until_their_tasks_run_again(void **state)
 {
     struct core_fixture *f = *state;
@@ -554,6 +580,7 @@ int main(void)
         TEST(test_a_task_that_fails_over_an_update_starts_with_the_new_config),
         TEST(test_new_division_is_taken_when_the_others_have_let_go),
         TEST(test_new_division_waits_for_a_silent_worker_as_long_as_a_hand_over),
+        TEST(test_new_division_waits_for_claims_of_an_older_one),
         TEST(test_new_division_waits_for_the_dead_until_their_tasks_run_again),
         TEST(test_task_that_stopped_for_a_new_division_says_that_it_let_go),
         TEST(test_task_whose_part_stays_only_says_so),

@@ -26,7 +26,11 @@ class KafkaClient:
         return kafka_wire.topics(self.address)
 
     def create_topic(self, name, partitions=1, config=None, replicas=1):
+        """Returns when the node that is asked knows the topic: the controller knows it before."""
         kafka_wire.create_topic(self.address, name, partitions, config, replicas)
+        wait_until(
+            lambda: len(self.topics().get(name, [])) == partitions, 30, f"topic {name} to be known"
+        )
 
     def topic_config(self, name):
         """{key: value} of a topic's settings."""

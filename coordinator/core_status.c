@@ -120,6 +120,13 @@ static bool own_says(const struct own_task *own, enum run_state *ret_state)
     return false;
 }
 
+/* A thread that is being stopped and that nobody can see: the leader removed its record before it
+ * had read it. Whoever makes the connector anew has to know of it. */
+static bool is_unseen(const struct own_task *own, const struct status *seen)
+{
+    return own->state == OWN_STOPPING && !own->restarting && !seen;
+}
+
 /* True when the record in the topic, or one on its way to it, says that this worker runs a task
  * that it has stopped. A newer record of another worker is left alone. */
 static bool unassigned_is_missing(const struct core *core, const struct own_task *own,
@@ -190,6 +197,8 @@ static bool own_status(struct core *core, struct own_task *own, uint64_t now_ms,
         }
     } else if (lets_go(core, own, seen) && !own->restarting) {
         state = STATE_UNASSIGNED;
+    } else if (is_unseen(own, seen)) {
+        state = own->paused ? STATE_PAUSED : STATE_RUNNING;
     } else if (!own_says(own, &state)) {
         return own->now || own_has_thread(own);
     }

@@ -239,6 +239,25 @@ static void test_who_runs_a_task_ends_the_claims_before_its_own(void **state)
     assert_int_equal(claims_count(snapshot_find(f->snapshot, "a")->tasks[0].claims), CLAIMS_MAX);
 }
 
+/* The leader wrote it before it had read that somebody runs the task. */
+static void test_thread_whose_record_was_removed_shows_itself_until_it_has_stopped(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t incarnation = cf_run_one_task(f);
+    (void)cf_fold(f, LOG_TOPIC_CONFIG, "connector-a", NULL);
+    cf_reconcile(f);
+    (void)cf_only_action(f, ACTION_STOP_TASK);
+    (void)cf_fold(f, LOG_TOPIC_STATUS, "status-task-a-0", NULL);
+    cf_reconcile(f);
+    const struct connector_state *gone = snapshot_find_any(f->snapshot, "a");
+    assert_int_equal(gone->n_extra_statuses, 1);
+    cf_expect_status(gone->extra_statuses[0].status, STATE_RUNNING, "me:1");
+    core_on_task(f->core, incarnation, CORE_TASK_STOPPED, NULL);
+    cf_reconcile(f);
+    gone = snapshot_find_any(f->snapshot, "a");
+    cf_expect_status(gone->extra_statuses[0].status, STATE_UNASSIGNED, "me:1");
+}
+
 static void test_record_of_a_claimed_task_that_is_no_more_is_left_until_it_is_given_up(void **state)
 {
     struct core_fixture *f = *state;
@@ -271,6 +290,7 @@ int main(void)
         TEST(test_claim_tells_of_the_set_that_is_in_force_and_keeps_its_place),
         TEST(test_failed_task_claims_nothing_until_it_is_restarted),
         TEST(test_who_runs_a_task_ends_the_claims_before_its_own),
+        TEST(test_thread_whose_record_was_removed_shows_itself_until_it_has_stopped),
         TEST(test_record_of_a_claimed_task_that_is_no_more_is_left_until_it_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,7 @@ static struct claims *rebuilt(const struct claims *from, size_t first, size_t wi
                 .worker_id = xstrdup(old->worker_id),
                 .token = old->token ? xstrdup(old->token) : NULL,
                 .division = old->division,
+                .generation = old->generation,
             };
         }
     }
@@ -60,6 +61,7 @@ static struct claims *rebuilt(const struct claims *from, size_t first, size_t wi
             .worker_id = xstrdup(status->worker_id),
             .token = token ? xstrdup(token) : NULL,
             .division = status->division,
+            .generation = status->generation,
         };
     }
     if (claims->n_items == 0) {

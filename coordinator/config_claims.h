@@ -17,7 +17,8 @@
 struct claim {
     char *worker_id;
     char *token; /* of one claim of one process; NULL: known from what the worker showed only */
-    int64_t division; /* of the set that the worker is going to start; -1: not said */
+    int64_t division;   /* of the set that the worker is going to start; -1: not said */
+    int64_t generation; /* of the group, as the worker knew it */
 };
 
 /* The queue of one task. Immutable; shared by snapshots. */

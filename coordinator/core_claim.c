@@ -60,8 +60,11 @@ bool core_claim_differs(const struct core *core, const struct task_state *task, 
         /* What that one has shown counts more than what it claimed before. */
         bool shown =
             core_active(task->status) && strcmp(task->status->worker_id, claim->worker_id) == 0;
+        /* Who knows more of the group than this worker may have joined just now. */
+        bool alive =
+            claim->generation > core->generation || core_maybe_alive(core, claim->worker_id);
         if (claim->token && claim->division >= 0 && claim->division != division && !shown &&
-            !core_is_me(core, claim->worker_id) && core_maybe_alive(core, claim->worker_id)) {
+            !core_is_me(core, claim->worker_id) && alive) {
             return true;
         }
     }

@@ -109,6 +109,8 @@ struct vtask {
     bool declines;  /* and will not take it */
     bool may_take;
     unsigned next_held;
+    unsigned taken; /* sessions that the update under way, or the last, added */
+    size_t took_position[SIM_PARTITIONS]; /* what its worker had read when it was told to */
     char next_label[16];
     uint64_t update_ms; /* when it answers; SIM_NEVER */
     bool overtaken;     /* taken over while its worker was cut off */

@@ -133,6 +133,30 @@ void sim_check_start(struct sim *sim, const struct sim_worker *worker, int conne
     }
 }
 
+/* True when a claim of the worker to its task came to the topic behind what the other one had read
+ * when it took sessions over: then neither knew of the other, and only the broker keeps them apart
+ * until the worker has read of the new division. */
+static bool crossed(const struct sim *sim, const struct sim_worker *worker, int connector, int task,
+                    const struct vtask *other, unsigned sessions)
+{
+    char key[64];
+    (void)snprintf(key, sizeof(key), "status-task-c%d-%d", connector, task);
+    if ((other->held & sessions & ~other->taken) != 0) {
+        return false;
+    }
+    for (unsigned p = 1; p < SIM_PARTITIONS; p++) {
+        const struct sim_partition *partition = &sim->partitions[p];
+        for (size_t i = other->took_position[p]; i < partition->n_records; i++) {
+            const struct sim_record *record = &partition->records[i];
+            if (record->value && strstr(record->value, "\"claim\"") &&
+                strstr(record->value, worker->id) && strcmp(record->key, key) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void sim_check_take(struct sim *sim, const struct sim_worker *worker, int connector, int task,
                     unsigned sessions)
 {
@@ -148,6 +172,7 @@ void sim_check_take(struct sim *sim, const struct sim_worker *worker, int connec
         bool hidden = !old->announced || !is_shown(sim, owner, old) ||
                       strstr(newest_status(sim, old), "\"UNASSIGNED\"") ||
                       has_unread_status(sim, worker, connector, old->task);
+        hidden = hidden || crossed(sim, worker, connector, task, old, sessions);
         bool overtaken =
             old->overtaken || owner->cut || is_suspected(sim, owner) || is_suspected(sim, worker);
         if (owner == worker || !(waited || hidden || overtaken || sim_is_zombie(sim, old))) {

@@ -92,7 +92,9 @@ static void update(struct sim *sim, const struct sim_worker *worker, struct vtas
     vtask->may_take = action->may_take;
     vtask->next_held = sim_sessions(state, action->task);
     if (vtask->may_take) {
-        sim_check_take(sim, worker, vtask->connector, vtask->task, vtask->next_held & ~vtask->held);
+        vtask->taken = vtask->next_held & ~vtask->held;
+        memcpy(vtask->took_position, worker->position, sizeof(vtask->took_position));
+        sim_check_take(sim, worker, vtask->connector, vtask->task, vtask->taken);
     }
     set_label(vtask->next_label, sizeof(vtask->next_label), state);
     vtask->update_ms = sim->now_ms + sim_between(sim, 1, slow ? 3000 : 100);

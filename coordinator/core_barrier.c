@@ -30,12 +30,10 @@ static bool elsewhere(const struct core *core, const struct status *status, int6
 }
 
 /* So does a claim count that may become a thread of another division at any moment. */
-static bool task_elsewhere(const struct core *core, const struct connector_state *connector,
-                           size_t n)
+static bool task_elsewhere(const struct core *core, const struct status *status,
+                           const struct claims *claims, int64_t division)
 {
-    const struct task_state *task = &connector->tasks[n];
-    return elsewhere(core, task->status, connector->division) ||
-           core_claim_differs(core, task, connector->division);
+    return elsewhere(core, status, division) || core_claim_differs(core, claims, status, division);
 }
 
 /* Threads of tasks that the connector does not have any more. */
@@ -57,11 +55,14 @@ static void count(struct core *core, const struct connector_state *connector)
     for (size_t n = 0; n < connector->n_tasks; n++) {
         bool is_here = here(core_own(core, connector->name, (int)n, false), connector->division);
         holders->n_here += is_here;
-        holders->n_elsewhere += !is_here && task_elsewhere(core, connector, n);
+        const struct task_state *task = &connector->tasks[n];
+        holders->n_elsewhere +=
+            !is_here && task_elsewhere(core, task->status, task->claims, connector->division);
     }
     for (size_t i = 0; i < connector->n_extra_statuses; i++) {
+        const struct extra_status *extra = &connector->extra_statuses[i];
         holders->n_elsewhere +=
-            elsewhere(core, connector->extra_statuses[i].status, connector->division);
+            task_elsewhere(core, extra->status, extra->claims, connector->division);
     }
 }
 
@@ -72,7 +73,9 @@ bool core_barrier(struct core *core, struct own_task *own, uint64_t now_ms, uint
         count(core, connector);
     }
     bool self = here(own, connector->division);
-    bool self_elsewhere = !self && task_elsewhere(core, connector, (size_t)own->task);
+    const struct task_state *task = &connector->tasks[own->task];
+    bool self_elsewhere =
+        !self && task_elsewhere(core, task->status, task->claims, connector->division);
     if (core->holders.n_here > (self ? 1U : 0U)) {
         return true; /* its event asks again */
     }

@@ -53,13 +53,13 @@ bool core_claimed(const struct core *core, const struct claims *claims)
     return claimed;
 }
 
-bool core_claim_differs(const struct core *core, const struct task_state *task, int64_t division)
+bool core_claim_differs(const struct core *core, const struct claims *claims,
+                        const struct status *status, int64_t division)
 {
-    for (size_t i = 0; i < claims_count(task->claims); i++) {
-        const struct claim *claim = &task->claims->items[i];
+    for (size_t i = 0; i < claims_count(claims); i++) {
+        const struct claim *claim = &claims->items[i];
         /* What that one has shown counts more than what it claimed before. */
-        bool shown =
-            core_active(task->status) && strcmp(task->status->worker_id, claim->worker_id) == 0;
+        bool shown = core_active(status) && strcmp(status->worker_id, claim->worker_id) == 0;
         /* Who knows more of the group than this worker may have joined just now. */
         bool alive =
             claim->generation > core->generation || core_maybe_alive(core, claim->worker_id);

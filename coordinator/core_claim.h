@@ -9,7 +9,7 @@ struct claims;
 struct core;
 struct decisions;
 struct own_task;
-struct task_state;
+struct status;
 
 /* core_claim_blocks tells whether a task that is wanted here must not start yet: its claim has not
  * come back in the status topic, a claim of a living worker stands before it, or a living worker
@@ -20,8 +20,9 @@ bool core_claim_blocks(struct core *core, struct own_task *own, uint64_t now_ms)
  * task was written just now. */
 bool core_claim_status(struct core *core, struct own_task *own, bool said, uint64_t now_ms,
                        struct decisions *out);
-/* core_claim_differs tells whether another worker that lives claims a task for another set than
- * that of division, which it may start. */
-bool core_claim_differs(const struct core *core, const struct task_state *task, int64_t division);
+/* core_claim_differs tells whether another worker that lives claims a task, whose newest status is
+ * given, for another set than that of division: it may start it. */
+bool core_claim_differs(const struct core *core, const struct claims *claims,
+                        const struct status *status, int64_t division);
 /* core_claimed tells whether a worker that lives claims a task. */
 bool core_claimed(const struct core *core, const struct claims *claims);

@@ -14,6 +14,7 @@
 #include "worker/base/lock.h"
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
+#include "worker/base/metrics.h"
 #include "worker/base/thread.h"
 
 /* A connection that is not made by then gets no answer. */
@@ -287,10 +288,21 @@ static void wait_for_events(struct watch *watch, struct pollfd *fds)
     }
 }
 
+/* Who sees fewer than three, or all others, has a network that keeps workers apart. */
+static void count_up(const struct watch *watch)
+{
+    size_t n_up = 0;
+    for (size_t i = 0; i < watch->n_peers; i++) {
+        n_up += watch->peers[i].state == PEER_UP ? 1 : 0;
+    }
+    metric_set(metrics_worker(), METRIC_CLUSTER_WATCHED, 0, (double)n_up);
+}
+
 static void *watch_main(void *arg)
 {
     struct watch *watch = arg;
     while (take_orders(watch)) {
+        count_up(watch);
         struct pollfd *fds = xcalloc(watch->n_peers + 1, sizeof(*fds));
         wait_for_events(watch, fds);
         uint64_t now = clock_mono_ms();

@@ -9,7 +9,9 @@ The exit code is 1 if there is no report or no test in it.
 import sys
 import xml.etree.ElementTree as ET
 
-MESSAGE_LENGTH = 300
+# Characters of all messages together; each has its share of them, and never less than the minimum.
+MESSAGES_LENGTH = 12000
+MESSAGE_LENGTH_MIN = 300
 
 
 def outcome(case):
@@ -21,11 +23,11 @@ def outcome(case):
     return ("skipped" if case.get("status") in ("disabled", "notrun") else "passed"), None
 
 
-def describe(case, child):
+def describe(case, child, length):
     name = case.get("name", "?")
     group = case.get("classname", name)
     message = " ".join((child.get("message") or child.text or "").split())
-    return f"{name if group == name else f'{group}::{name}'}: {message[:MESSAGE_LENGTH]}".rstrip(": ")
+    return f"{name if group == name else f'{group}::{name}'}: {message[:length]}".rstrip(": ")
 
 
 def main(path):
@@ -37,9 +39,9 @@ def main(path):
         return 1
     ends = [(case, *outcome(case)) for case in cases]
     print(*(sum(end == kind for _, end, _ in ends) for kind in ("passed", "failed", "skipped")))
-    for case, end, child in ends:
-        if end == "failed":
-            print(describe(case, child))
+    failed = [(case, child) for case, end, child in ends if end == "failed"]
+    for case, child in failed:
+        print(describe(case, child, max(MESSAGE_LENGTH_MIN, MESSAGES_LENGTH // len(failed))))
     return 0 if cases else 1
 
 

@@ -128,7 +128,9 @@ static void reached(struct watch *watch, struct peer *peer, uint64_t now_ms)
     }
 }
 
-/* The try has failed; only a refusal of a port that was open before tells anything. */
+/* The try has failed; only a refusal of a port that was open before tells anything. A connection
+ * that was made and broken at once tells nothing either, and nothing is forgotten for it: the
+ * kernel closes the sockets of a dead process one by one, its listener not before the others. */
 static void not_reached(struct watch *watch, struct peer *peer, int error, uint64_t now_ms)
 {
     bool gone = peer->reached && !peer->refused && error == ECONNREFUSED;
@@ -138,7 +140,7 @@ static void not_reached(struct watch *watch, struct peer *peer, int error, uint6
     if (gone) {
         peer->refused = true;
         watch->on_change(watch->arg, peer->instance, true);
-    } else if (!peer->refused) {
+    } else if (!peer->refused && error != ECONNRESET) {
         peer->reached = false;
         peer->address_size = 0; /* it may have another address by now */
     }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the watch, on ports of this machine. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "coordinator/watch.h"
@@ -13,6 +17,24 @@
 #include "worker/base/macros.h"
 
 #define PATIENCE_MS 10000
+
+/* So many connections that were made are broken before the watch looks at them. */
+static atomic_uint n_to_break;
+static sem_t asked; /* once for each connection that it looks at */
+
+/* Instead of libc's. */
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+{
+    long rc = syscall(SYS_getsockopt, fd, level, name, value, size);
+    if (level == SOL_SOCKET && name == SO_ERROR) {
+        if (atomic_load(&n_to_break) > 0) {
+            memcpy(value, &(int){ ECONNRESET }, sizeof(int));
+            atomic_fetch_sub(&n_to_break, 1);
+        }
+        (void)sem_post(&asked);
+    }
+    return (int)rc;
+}
 
 /* What the watch has said last. */
 struct word {
@@ -107,6 +129,25 @@ static void test_a_port_that_is_gone_is_told_at_once_and_its_return_too(void **s
     word_fini(&word);
 }
 
+static void test_a_port_is_gone_too_when_its_listener_outlived_the_connection(void **state UNUSED)
+{
+    assert_int_equal(sem_init(&asked, 0, 0), 0);
+    uint16_t port = 0;
+    int listener = listen_on(&port);
+    struct word word;
+    struct watch *watch = watch_port(&word, port);
+    int fd = take_connection(listener);
+    assert_int_equal(sem_wait(&asked), 0);
+    atomic_store(&n_to_break, 2);
+    (void)close(fd);
+    assert_int_equal(sem_wait(&asked), 0);
+    assert_int_equal(sem_wait(&asked), 0);
+    (void)close(listener);
+    wait_for(&word, &word.n_refused);
+    watch_stop(watch);
+    word_fini(&word);
+}
+
 static void test_a_connection_that_ends_while_the_port_is_open_says_nothing(void **state UNUSED)
 {
     uint16_t port = 0;
@@ -164,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_port_that_is_gone_is_told_at_once_and_its_return_too),
+        cmocka_unit_test(test_a_port_is_gone_too_when_its_listener_outlived_the_connection),
         cmocka_unit_test(test_a_connection_that_ends_while_the_port_is_open_says_nothing),
         cmocka_unit_test(test_a_port_that_was_never_open_says_nothing),
         cmocka_unit_test(test_a_target_that_stays_keeps_its_connection),

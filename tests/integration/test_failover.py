@@ -205,6 +205,41 @@ def test_tasks_of_a_killed_worker_go_on_long_before_its_session_ends(
     group.create("d", tasks_max=2)
 
 
+def moves_of(group, name):
+    """{task: how often it has moved}, as the workers' logs tell."""
+    found = {}
+    for worker in group.workers:
+        for line in worker.log_text().splitlines():
+            if "TASK-MOVED" in line and f'connector="{name}"' in line:
+                task = int(line.split(" task=")[1].split()[0])
+                found[task] = found.get(task, 0) + 1
+    return found
+
+
+@pytest.mark.parametrize("end", ["stop", "kill9"])
+def test_a_worker_that_restarts_moves_as_many_tasks_as_it_had_and_none_more_than_twice(
+    cluster, end
+):
+    group = cluster(3, properties={**QUICK, "rebalance.settle.ms": "300"})
+    group.create("c", tasks_max=7)
+    wait_connected(group, 7)
+    with Feeder(group) as feeder:
+        for tasks, worker in enumerate(group.workers[:2], 7):
+            wait_even(group, tasks)
+            before = moves_of(group, "c")
+            had = placed(group.rest)[worker_id(worker)]
+            getattr(worker, end)()
+            worker.start()
+            wait_members(group)
+            wait_even(group, tasks)
+            # Work that comes after it is placed, and moves nothing of this.
+            group.create(f"d{worker.port}", tasks_max=1)
+            after = moves_of(group, "c")
+            moves = [after[task] - before[task] for task in after]
+            assert max(moves) <= 2 and sum(moves) <= 2 * had, (had, moves, group.tails())
+    group.wait_payloads(feeder.sent)
+
+
 class Door:
     """A way to a worker's REST port that can be slammed and opened again."""
 

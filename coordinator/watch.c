@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -24,6 +26,12 @@
 #define PAUSE_MAX_MS 15000
 /* A connection that lasted so long was no accident. */
 #define LASTING_MS 1000
+/* The kernel asks the other side now and then whether it knows the connection. One that is made
+ * again may be to a process that is dying: then the other side may have forgotten it without a
+ * word, and what comes of it is to be known soon. No answer says nothing for long. */
+#define ASK_S       30
+#define ASK_AGAIN_S 1
+#define ASK_TIMES   127
 
 enum peer_state {
     PEER_WAITING, /* for its next try */
@@ -146,6 +154,22 @@ static void not_reached(struct watch *watch, struct peer *peer, int error, uint6
     }
 }
 
+static void have_it_asked(int fd, bool again)
+{
+    const struct {
+        int level, name, value;
+    } options[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, again ? ASK_AGAIN_S : ASK_S },
+        { IPPROTO_TCP, TCP_KEEPINTVL, again ? ASK_AGAIN_S : ASK_S },
+        { IPPROTO_TCP, TCP_KEEPCNT, ASK_TIMES },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(options); i++) {
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof(options[i].value));
+    }
+}
+
 static void connect_to(struct watch *watch, struct peer *peer, uint64_t now_ms)
 {
     peer->state = PEER_CONNECTING;
@@ -158,6 +182,7 @@ static void connect_to(struct watch *watch, struct peer *peer, uint64_t now_ms)
         wait_more(peer, now_ms);
         return;
     }
+    have_it_asked(peer->fd, peer->reached);
     peer->next_ms = now_ms + CONNECT_MS;
     if (connect(peer->fd, (const struct sockaddr *)&peer->address, peer->address_size) == 0) {
         reached(watch, peer, now_ms);

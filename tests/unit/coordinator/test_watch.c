@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -148,6 +149,34 @@ static void test_a_port_is_gone_too_when_its_listener_outlived_the_connection(vo
     word_fini(&word);
 }
 
+/* Ends it here without a word to the other side. */
+static bool forget(int fd)
+{
+    bool may = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &(int){ 1 }, sizeof(int)) == 0;
+    (void)close(fd);
+    return may;
+}
+
+static void test_a_port_is_gone_too_when_a_dying_process_forgot_the_connection(void **state UNUSED)
+{
+    uint16_t port = 0;
+    int listener = listen_on(&port);
+    struct word word;
+    struct watch *watch = watch_port(&word, port);
+    (void)close(take_connection(listener));
+    bool forgotten = forget(take_connection(listener));
+    (void)close(listener);
+    if (forgotten) {
+        wait_for(&word, &word.n_refused);
+    }
+    watch_stop(watch);
+    word_fini(&word);
+    if (!forgotten) {
+        print_message("only root may do that to a connection\n");
+        skip();
+    }
+}
+
 static void test_a_connection_that_ends_while_the_port_is_open_says_nothing(void **state UNUSED)
 {
     uint16_t port = 0;
@@ -206,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_port_that_is_gone_is_told_at_once_and_its_return_too),
         cmocka_unit_test(test_a_port_is_gone_too_when_its_listener_outlived_the_connection),
+        cmocka_unit_test(test_a_port_is_gone_too_when_a_dying_process_forgot_the_connection),
         cmocka_unit_test(test_a_connection_that_ends_while_the_port_is_open_says_nothing),
         cmocka_unit_test(test_a_port_that_was_never_open_says_nothing),
         cmocka_unit_test(test_a_target_that_stays_keeps_its_connection),

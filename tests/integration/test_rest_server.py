@@ -353,7 +353,7 @@ def test_admin_paths_are_served_where_admin_listeners_says(secured, cluster, aut
     status, _, body = side.ask("GET", "/admin/loggers")
     assert status == 200 and "root" in json.loads(body)
     assert side.ask("PUT", "/admin/loggers/sluice.rest", {"level": "WARN"})[0] == 200
-    assert side.ask("GET", "/health/ready")[0] == 200
+    wait_until(lambda: side.ask("GET", "/health/ready")[0] == 200, 30, "the worker to be ready")
     for path in ("/", "/connectors", "/health"):
         status, _, body = side.ask("GET", path)
         assert status == 404

@@ -81,12 +81,22 @@ def replicas_missing(stage):
     wait_until(short_of_replicas, 30, "the node to be out of sync", 0.05)
     stage.linger(1)
 
-    def told():
-        """What the workers have acknowledged to MQTT so far."""
-        return stage.lane.metric("sluice_mqtt_acks_total")
+    def acks():
+        return {
+            (worker.ident, task): count
+            for worker in stage.lane.alive
+            for task, count in stage.lane.series(worker, "sluice_mqtt_acks_total").items()
+        }
 
-    held = told()
-    stage.throughout(7, lambda: told() == held, "that nothing is acknowledged while Kafka takes nothing")
+    seen = [acks()]
+
+    def silent():
+        """Nobody has acknowledged anything to MQTT since the last look. A task that has stopped tells
+        nothing; where it starts, its count begins at nothing."""
+        before, seen[0] = seen[0], acks()
+        return all(count <= before.get(task, 0) for task, count in seen[0].items())
+
+    stage.throughout(7, silent, "that nothing is acknowledged while Kafka takes nothing")
     node.start()
     wait_until(lambda: not short_of_replicas(), 30, "the node to be in sync", 0.02)
     back = time.monotonic()

@@ -205,20 +205,23 @@ class Lane:
     def wait_running(self, tasks=None, timeout=PATIENCE):
         return self.cluster.wait_running(self.name, tasks, timeout)
 
+    def series(self, worker, name):
+        """{labels: value} of a metric of this lane's tasks on a worker."""
+        mark = f'connector="{self.name}"'
+        return {
+            key: value
+            for key, value in worker.metrics().items()
+            if key.split("{", 1)[0] == name and mark in key
+        }
+
     def metric(self, name):
         """The sum of a metric over this lane's tasks on all workers that live."""
         total = 0
         for worker in self.alive:
             try:
-                found = worker.metrics()
+                total += sum(self.series(worker, name).values())
             except OSError:
                 continue
-            mark = f'connector="{self.name}"'
-            total += sum(
-                value
-                for key, value in found.items()
-                if key.split("{", 1)[0] == name and mark in key
-            )
         return total
 
     def holders(self):

@@ -372,21 +372,26 @@ static bool take_message(struct kafka_consumer *consumer, rd_kafka_message_t *me
     return true;
 }
 
+/* One by one: a batch of librdkafka before 2.1 throws away what it has already counted as taken
+ * when its partition is paused at that moment, as all that stay are during a rebalance. */
 size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched *ret_fetched,
                            size_t max, bool *ret_more)
 {
-    rd_kafka_message_t *messages[KAFKA_TAKE_MAX];
     size_t wanted = max < KAFKA_TAKE_MAX ? max : KAFKA_TAKE_MAX;
-    ssize_t n = rd_kafka_consume_batch_queue(consumer->records, 0, messages, wanted);
     size_t n_taken = 0;
-    *ret_more = n > 0;
-    for (ssize_t i = 0; i < n; i++) {
-        if (take_message(consumer, messages[i], &ret_fetched[n_taken])) {
+    size_t n_seen = 0;
+    for (; n_seen < wanted; n_seen++) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(consumer->records, 0);
+        if (!message) {
+            break;
+        }
+        if (take_message(consumer, message, &ret_fetched[n_taken])) {
             n_taken++;
         } else {
-            rd_kafka_message_destroy(messages[i]);
+            rd_kafka_message_destroy(message);
         }
     }
+    *ret_more = n_seen > 0;
     return n_taken;
 }
 

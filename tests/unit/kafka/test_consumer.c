@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the sink's consumer on librdkafka's mock cluster. */
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "tests/unit/kafka/mock_cluster.h"
@@ -10,6 +12,8 @@
 #define SLOW_MS   400
 #define FROZEN_MS 6000
 #define CLOSE_MS  500
+/* Enough for a rebalance to meet the taking of a batch many times. */
+#define MANY 20000
 
 struct fixture {
     struct mock mock;
@@ -301,6 +305,100 @@ static void test_a_pause_holds_records_back_and_goes_on_where_it_was(void **stat
     kafka_fetched_free(&fetched);
 }
 
+/* ---- partitions that stay during a rebalance ---- */
+
+/* Records of partition 0, which differ by their offsets only. */
+static void produce_many(struct fixture *fixture)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    (void)rd_kafka_conf_set(conf, "bootstrap.servers",
+                            rd_kafka_mock_cluster_bootstraps(fixture->mock.cluster), text,
+                            sizeof(text));
+    (void)rd_kafka_conf_set(conf, "batch.num.messages", "1000", text, sizeof(text));
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    assert_non_null(client);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(rd_kafka_producev(client, RD_KAFKA_V_TOPIC("t1"), RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_VALUE(text, 1), RD_KAFKA_V_END),
+                         RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    assert_int_equal(rd_kafka_flush(client, PATIENCE_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(client);
+}
+
+struct pauser {
+    rd_kafka_t *client;
+    sem_t begin;
+    sem_t done;
+    atomic_bool ends;
+};
+
+/* What librdkafka does on a thread of its own with the partitions that stay during a rebalance. */
+static void *pause_main(void *arg)
+{
+    struct pauser *pauser = arg;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(list, "t1", 0);
+    while (sem_wait(&pauser->begin) == 0 && !pauser->ends) {
+        (void)rd_kafka_pause_partitions(pauser->client, list);
+        (void)rd_kafka_resume_partitions(pauser->client, list);
+        (void)sem_post(&pauser->done);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return NULL;
+}
+
+/* Takes a batch: the record that was taken last may come once more, but none is passed over. False:
+ * one was. */
+static bool take_batch(struct fixture *fixture, int64_t *next)
+{
+    static struct kafka_fetched fetched[KAFKA_TAKE_MAX];
+    bool more = false;
+    bool whole = true;
+    size_t n = kafka_consumer_take(fixture->consumer, fetched, KAFKA_TAKE_MAX, &more);
+    for (size_t i = 0; i < n; i++) {
+        whole = whole && (fetched[i].offset == *next || fetched[i].offset == *next - 1);
+        *next = fetched[i].offset + 1;
+        kafka_fetched_free(&fetched[i]);
+    }
+    return whole;
+}
+
+static void test_a_rebalance_in_the_middle_of_a_batch_loses_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    kvs_set(&fixture->props, "fetch.wait.max.ms", "5");
+    produce_many(fixture);
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    struct pauser pauser = { .client = fixture->consumer->client };
+    pthread_t thread;
+    assert_int_equal(sem_init(&pauser.begin, 0, 0) + sem_init(&pauser.done, 0, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, pause_main, &pauser), 0);
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    int64_t next = 0;
+    bool whole = true;
+    while (whole && next < MANY && clock_mono_ms() < until) {
+        if (rd_kafka_queue_length(fixture->consumer->records) < KAFKA_TAKE_MAX &&
+            MANY - next >= KAFKA_TAKE_MAX) {
+            kafka_consumer_serve(fixture->consumer);
+            (void)poll(NULL, 0, 1);
+            continue;
+        }
+        (void)sem_post(&pauser.begin);
+        whole = take_batch(fixture, &next);
+        (void)sem_wait(&pauser.done);
+    }
+    pauser.ends = true;
+    (void)sem_post(&pauser.begin);
+    (void)pthread_join(thread, NULL);
+    (void)sem_destroy(&pauser.begin);
+    (void)sem_destroy(&pauser.done);
+    assert_true(whole);
+    assert_int_equal(next, MANY);
+}
+
 static void test_topics_of_a_java_expression_are_read(void **state)
 {
     struct fixture *fixture = *state;
@@ -336,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_close_does_not_wait_for_an_answer_that_does_not_come,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_holds_records_back_and_goes_on_where_it_was,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_rebalance_in_the_middle_of_a_batch_loses_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_topics_of_a_java_expression_are_read, set_up,
                                         tear_down),

@@ -144,6 +144,51 @@ static void test_a_partition_that_begins_anew_commits_nothing_of_before(void **s
     assert_int_equal(backlog_items(fixture->backlog), 0);
 }
 
+static void test_a_record_that_comes_twice_leaves_those_before_it_to_be_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *items[3];
+    for (int i = 0; i < 3; i++) {
+        items[i] = add(fixture, 0, 5 + i);
+    }
+    backlog_done(fixture->backlog, items[2]);
+    assert_true(backlog_rewound(fixture->backlog, fixture->kafka[0].owner, 7));
+    assert_int_equal(backlog_flying(fixture->backlog, false), 2);
+    struct sink_item *again = add(fixture, 0, 7);
+    backlog_done(fixture->backlog, again);
+    assert_int_equal(uncommitted(fixture, 0, true), -1);
+    backlog_done(fixture->backlog, items[0]);
+    assert_int_equal(uncommitted(fixture, 0, true), 6);
+    backlog_done(fixture->backlog, items[1]);
+    assert_int_equal(uncommitted(fixture, 0, true), 8);
+    assert_int_equal(backlog_items(fixture->backlog), 0);
+}
+
+static void test_what_flies_is_not_done_by_its_first_copy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sink_item *before = add(fixture, 0, 5);
+    struct sink_item *copies[2] = { add(fixture, 0, 6), NULL };
+    assert_true(backlog_rewound(fixture->backlog, fixture->kafka[0].owner, 6));
+    copies[1] = add(fixture, 0, 6);
+    backlog_done(fixture->backlog, before);
+    backlog_done(fixture->backlog, copies[0]);
+    assert_int_equal(uncommitted(fixture, 0, true), 6);
+    backlog_done(fixture->backlog, copies[1]);
+    assert_int_equal(uncommitted(fixture, 0, true), 7);
+    assert_int_equal(backlog_flying(fixture->backlog, false), 0);
+    assert_int_equal(backlog_items(fixture->backlog), 0);
+}
+
+static void test_offsets_that_begin_anew_leave_nothing_before_them(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)add(fixture, 0, 7);
+    (void)add(fixture, 0, 8);
+    assert_false(backlog_rewound(fixture->backlog, fixture->kafka[0].owner, 0));
+    assert_int_equal(backlog_flying(fixture->backlog, false), 0);
+}
+
 static void test_only_what_flies_of_revoked_partitions_is_waited_for(void **state)
 {
     struct fixture *fixture = *state;
@@ -192,6 +237,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_partition_that_is_gone_commits_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_partition_that_begins_anew_commits_nothing_of_before,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_record_that_comes_twice_leaves_those_before_it_to_be_done, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_flies_is_not_done_by_its_first_copy, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_offsets_that_begin_anew_leave_nothing_before_them,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_flies_of_revoked_partitions_is_waited_for,
                                         set_up, tear_down),

@@ -27,6 +27,9 @@ static struct {
     struct kafka_partition partitions[2]; /* the task's */
     int64_t offsets[2];                   /* the task's: of the next record */
     atomic_int to_give[2];                /* records that may be taken */
+    atomic_int again;                     /* so many of partition 0 come once more */
+    atomic_bool mute;                     /* the broker acknowledges nothing */
+    atomic_int n_published;
     atomic_bool may_commit;
     atomic_bool revoke; /* partition 0, and commits are taken from then on */
     atomic_bool answer; /* the commit that is under way */
@@ -105,6 +108,7 @@ size_t kafka_consumer_take(struct kafka_consumer *consumer, struct kafka_fetched
 {
     (void)consumer;
     size_t n = 0;
+    kafka.offsets[0] -= atomic_exchange(&kafka.again, 0);
     for (int i = 0; i < 2; i++) {
         while (n < max && kafka.to_give[i] > 0) {
             kafka.to_give[i]--;
@@ -200,7 +204,10 @@ static void serve(struct source_bench *f)
         /* The packet id stands behind the topic. */
         size_t at = 2 + ((size_t)broker->body[0] << 8 | broker->body[1]);
         const unsigned char ack[] = { 0x40, 2, broker->body[at], broker->body[at + 1] };
-        broker_send(broker, ack, sizeof(ack));
+        kafka.n_published++;
+        if (!kafka.mute) {
+            broker_send(broker, ack, sizeof(ack));
+        }
     } else if (type == PACKET_CLOSED) {
         broker_hang_up(broker);
     } else if (type == PACKET_NONE) {
@@ -246,6 +253,9 @@ static int set_up(void **state)
         kafka.to_give[i] = 0;
     }
     kafka.topic[0] = 't';
+    kafka.again = 0;
+    kafka.mute = false;
+    kafka.n_published = 0;
     kafka.may_commit = false;
     kafka.revoke = false;
     kafka.answer = false;
@@ -292,6 +302,27 @@ static void test_a_revocation_does_not_wait_for_the_partitions_that_stay(void **
     assert_int_equal(kafka.positions[1], 2);
 }
 
+/* Were what lies before it forgotten, its acknowledgement would commit over it. */
+static void test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledged(void **state)
+{
+    struct source_bench *f = *state;
+    kafka.may_commit = true;
+    kafka.mute = true;
+    kafka.to_give[0] = 3;
+    wake();
+    SERVE_UNTIL(f, kafka.n_published == 3);
+    kafka.mute = false;
+    kafka.again = 1;
+    kafka.to_give[0] = 1;
+    wake();
+    double before = source_metric(METRIC_RECORDS_OUT);
+    SERVE_UNTIL(f, source_metric(METRIC_RECORDS_OUT) > before);
+    publish_one(f, 1);
+    SERVE_UNTIL(f, kafka.committing);
+    assert_int_equal(kafka.positions[0], -1);
+    assert_int_equal(kafka.positions[1], 1);
+}
+
 static void test_a_task_that_ends_during_a_commit_needs_no_answer(void **state)
 {
     struct source_bench *f = *state;
@@ -308,6 +339,7 @@ int main(void)
     kafka.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const struct CMUnitTest tests[] = {
         SINK(test_a_revocation_does_not_wait_for_the_partitions_that_stay),
+        SINK(test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledged),
         SINK(test_a_task_that_ends_during_a_commit_needs_no_answer),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,12 +112,17 @@ static void recycle(struct backlog *backlog, struct sink_item *item)
     list_push_back(&backlog->spare, &item->link);
 }
 
-static void drop_items(struct backlog *backlog, struct sink_partition *partition)
+/* From the last one back to that of an offset. */
+static void drop_items(struct backlog *backlog, struct sink_partition *partition, int64_t offset)
 {
     while (!list_empty(&partition->items)) {
-        struct sink_item *item = item_of(partition->items.next);
+        struct sink_item *item = item_of(partition->items.prev);
+        if (item->fetched.offset < offset) {
+            return;
+        }
         item->partition = NULL;
         if (item->flying) {
+            partition->n_flying--;
             list_remove(&item->link);
             list_push_back(&backlog->lost, &item->link);
         } else {
@@ -128,16 +133,21 @@ static void drop_items(struct backlog *backlog, struct sink_partition *partition
 
 void backlog_gone(struct backlog *backlog, struct sink_partition *partition)
 {
-    drop_items(backlog, partition);
+    drop_items(backlog, partition, INT64_MIN);
     list_remove(&partition->link);
     free(partition);
 }
 
 void backlog_restarted(struct backlog *backlog, struct sink_partition *partition)
 {
-    drop_items(backlog, partition);
-    partition->n_flying = 0;
+    drop_items(backlog, partition, INT64_MIN);
     forget_position(partition);
+}
+
+bool backlog_rewound(struct backlog *backlog, struct sink_partition *partition, int64_t offset)
+{
+    drop_items(backlog, partition, offset);
+    return !list_empty(&partition->items);
 }
 
 struct list *backlog_partitions(struct backlog *backlog)

@@ -55,6 +55,9 @@ struct sink_partition *backlog_assigned(struct backlog *backlog, struct kafka_pa
 void backlog_gone(struct backlog *backlog, struct sink_partition *partition);
 /* backlog_restarted drops a partition's items likewise and forgets its position. */
 void backlog_restarted(struct backlog *backlog, struct sink_partition *partition);
+/* backlog_rewound drops likewise the items at and behind an offset, which come again. True: there
+ * are some before it, and the position waits for them as before; false: nothing stands there. */
+bool backlog_rewound(struct backlog *backlog, struct sink_partition *partition, int64_t offset);
 /* backlog_partitions returns the list of partitions, by their link. */
 struct list *backlog_partitions(struct backlog *backlog);
 

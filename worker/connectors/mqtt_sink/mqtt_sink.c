@@ -163,11 +163,13 @@ static bool take_record(struct sink_task *task, struct kafka_fetched *fetched, u
     return false;
 }
 
-/* Offsets that begin again, as those of a topic that was made again do. */
+/* Offsets that begin again, as those of a topic that was made again do, or one that comes twice, as
+ * a record does that was taken while a rebalance began: what lies before it is still to be done. */
 static void follow_rewind(struct sink_task *task, const struct kafka_fetched *fetched)
 {
     struct sink_partition *partition = fetched->partition->owner;
-    if (fetched->offset < partition->taken) {
+    if (fetched->offset < partition->taken &&
+        !backlog_rewound(task->backlog, partition, fetched->offset)) {
         sink_restart_partition(task, partition);
     }
 }

@@ -4,6 +4,7 @@
  * has two partitions, and its owner does what the test says on the task's thread.
  */
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -232,6 +233,12 @@ static void wake(void)
     (void)eventfd_write(kafka.fd, 1);
 }
 
+/* Whether the packet that the broker read last has this text. */
+static bool has_text(const struct source_bench *f, const char *text)
+{
+    return memmem(f->broker.body, f->broker.n_body, text, strlen(text)) != NULL;
+}
+
 /* A record of a partition is published and acknowledged: its position has moved. */
 static void publish_one(struct source_bench *f, int partition)
 {
@@ -262,6 +269,11 @@ static int set_up(void **state)
     kafka.committing = false;
     kafka.n_commits = 0;
     kafka.released = -1;
+    return 0;
+}
+
+static void start(struct source_bench *f)
+{
     const struct connector_facts facts = { .name = "c", .group_id = "g" };
     const struct connector_plugin *plugin = connector_find("MqttSink");
     assert_int_equal(plugin->task_configs(&facts, &f->config, NULL, 0, &f->task_configs,
@@ -274,7 +286,6 @@ static int set_up(void **state)
         .task_config = &f->task_configs[0],
     };
     runner_start(f->runner, &spec);
-    return 0;
 }
 
 /* ---- tests ---- */
@@ -284,6 +295,7 @@ static int set_up(void **state)
 static void test_a_revocation_does_not_wait_for_the_partitions_that_stay(void **state)
 {
     struct source_bench *f = *state;
+    start(f);
     publish_one(f, 0);
     publish_one(f, 1);
     kafka.revoke = true;
@@ -306,6 +318,7 @@ static void test_a_revocation_does_not_wait_for_the_partitions_that_stay(void **
 static void test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledged(void **state)
 {
     struct source_bench *f = *state;
+    start(f);
     kafka.may_commit = true;
     kafka.mute = true;
     kafka.to_give[0] = 3;
@@ -326,12 +339,35 @@ static void test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledge
 static void test_a_task_that_ends_during_a_commit_needs_no_answer(void **state)
 {
     struct source_bench *f = *state;
+    start(f);
     kafka.may_commit = true;
     publish_one(f, 0);
     SERVE_UNTIL(f, kafka.committing);
     runner_stop(f->runner, SOURCE_TASK, clock_mono_ms());
     SERVE_UNTIL(f, f->stopped == 1);
     assert_int_equal(f->failed, 0);
+}
+
+/* What is on its way, or will be sent again, was made by the config before. */
+static void test_an_update_that_costs_nothing_leaves_messages_as_they_are(void **state)
+{
+    static const char type[] = "application/vnd.sluice.test-of-a-long-content-type+json";
+    struct source_bench *f = *state;
+    kvs_set(&f->config, "mqtt.content.type", type);
+    start(f);
+    kafka.mute = true;
+    kafka.to_give[0] = 1;
+    wake();
+    SERVE_UNTIL(f, kafka.n_published == 1);
+    assert_true(has_text(f, type));
+    kvs_set(&f->config, "max.retry.time.ms", "100000");
+    const struct runner_update update = { &f->config, &f->task_configs[0], true,
+                                          clock_mono_ms() + SOURCE_PATIENCE_MS };
+    runner_update(f->runner, SOURCE_TASK, &update);
+    SERVE_UNTIL(f, f->updated == 1);
+    broker_hang_up(&f->broker);
+    SERVE_UNTIL(f, kafka.n_published == 2);
+    assert_true(has_text(f, type));
 }
 
 int main(void)
@@ -341,6 +377,7 @@ int main(void)
         SINK(test_a_revocation_does_not_wait_for_the_partitions_that_stay),
         SINK(test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledged),
         SINK(test_a_task_that_ends_during_a_commit_needs_no_answer),
+        SINK(test_an_update_that_costs_nothing_leaves_messages_as_they_are),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
     (void)close(kafka.fd);

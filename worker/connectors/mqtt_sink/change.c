@@ -92,6 +92,12 @@ static void begin(struct sink_task *task, const struct task_update *update)
     }
 }
 
+/* Nothing is interrupted where messages and connection stay as they are. */
+static bool must_drain(const struct sink_task *task)
+{
+    return task->next->costs & (CONFIG_COST_BIT(PIPELINE) | CONFIG_COST_BIT(RECONNECT));
+}
+
 static void go_over(struct sink_task *task)
 {
     struct sink_next *next = task->next;
@@ -104,7 +110,7 @@ static void go_over(struct sink_task *task)
         next->settings = before;
         sink_open_publisher(task);
     } else {
-        sink_settings_adopt(&task->settings, &next->settings);
+        sink_settings_adopt(&task->settings, &next->settings, must_drain(task));
     }
     struct preparer *before = task->preparer;
     task->preparer = next->preparer;
@@ -112,12 +118,6 @@ static void go_over(struct sink_task *task)
     change_end(task);
     task_update_answer(task->context->control, true);
     sink_settings_warn(task->context->connector_config, task->context->log);
-}
-
-/* Nothing is interrupted where messages and connection stay as they are. */
-static bool must_drain(const struct sink_task *task)
-{
-    return task->next->costs & (CONFIG_COST_BIT(PIPELINE) | CONFIG_COST_BIT(RECONNECT));
 }
 
 bool change_holds(const struct sink_task *task)

@@ -225,17 +225,19 @@ void sink_settings_fini(struct sink_settings *settings)
     *settings = (struct sink_settings){ .qos = 1 };
 }
 
-void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from)
+void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from, bool drained)
 {
     struct topic_template *topic = settings->topic;
-    char *content_type = settings->content_type;
     struct error_policy errors = settings->errors;
     settings->topic = from->topic;
-    settings->content_type = from->content_type;
     settings->errors = from->errors;
     from->topic = topic;
-    from->content_type = content_type;
     from->errors = errors;
+    if (drained) {
+        char *content_type = settings->content_type;
+        settings->content_type = from->content_type;
+        from->content_type = content_type;
+    }
     settings->qos = from->qos;
     settings->retained = from->retained;
     settings->skip_tombstones = from->skip_tombstones;

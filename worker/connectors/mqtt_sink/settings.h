@@ -43,7 +43,7 @@ struct sink_settings {
     bool skip_tombstones;
     bool user_properties; /* from headers */
     uint32_t expiry_s;    /* 0: none */
-    char *content_type;   /* NULL: none */
+    char *content_type;   /* NULL: none; messages borrow it until they are done */
     struct loop_guard loop;
     uint64_t publish_timeout_ms; /* 0: none */
     size_t window;
@@ -56,8 +56,9 @@ struct sink_settings {
 enum err sink_settings_read(const struct task_context *context, struct sink_settings *ret_settings,
                             struct error *reterr) MUST_CHECK;
 /* sink_settings_adopt takes over from another config of the same task what says how records become
- * messages, and what is done about those that cannot; the rest stays. */
-void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from);
+ * messages, and what is done about those that cannot; the rest stays. drained: there are no
+ * messages, which borrow the content type; it stays otherwise, and must be the same in both. */
+void sink_settings_adopt(struct sink_settings *settings, struct sink_settings *from, bool drained);
 void sink_settings_fini(struct sink_settings *settings);
 /* sink_settings_warn logs what the config asks for that is not safe or has no effect. */
 void sink_settings_warn(const struct kvs *config, const struct log_ctx *log);

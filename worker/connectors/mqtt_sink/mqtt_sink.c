@@ -176,6 +176,9 @@ static void follow_rewind(struct sink_task *task, const struct kafka_fetched *fe
 
 static void take_records(struct sink_task *task)
 {
+    if (!has_room(task)) {
+        return; /* what waits is told of once, and room may come before the next wait */
+    }
     task->more = false;
     while (has_room(task)) {
         size_t n_bytes = 0;

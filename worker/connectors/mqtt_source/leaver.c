@@ -257,6 +257,9 @@ void leaver_look(struct reader *reader)
     }
     mqtt_uris_fini(&old);
     if (reader->k < 0) {
+        /* Its options still name the old broker; whether that was reached means nothing now. */
+        reader->left_behind = false;
+        set_phase(reader, reader->phase);
         return;
     }
     if (moves) {

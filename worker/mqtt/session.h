@@ -112,6 +112,7 @@ struct mqtt_handlers {
     void (*on_leaving)(void *arg, const struct config_list *filters);
     /* Whether a filter that is not wanted any more can be given up now; NULL: always. */
     bool (*may_give_up)(void *arg, const char *filter);
+    /* Accepted, and nothing subscribed to yet: mqtt_session_drop may be called here. */
     void (*on_connected)(void *arg, bool session_present);
     void (*on_down)(void *arg, const struct mqtt_down *down);
     /* As link_handlers.on_published; NULL for a session that only reads. */

@@ -12,8 +12,10 @@
  * not. Nobody can tell by the address, so the session is read out at the old one first, without
  * changing anything there (unless it was connected there until now), and then begun at the new one:
  * if that has it already, it is the same broker and all is done. Otherwise it subscribes there,
- * goes back for what has come to the old one since, and ends there. An old broker that cannot be
- * reached is left alone, and the log says so. See reader_internal.h.
+ * goes back for what has come to the old one since, and ends there. Where the new broker came so
+ * late that the session may have expired meanwhile, at the same broker, nothing is known: what was
+ * made there is ended, as it would pass for the old session the next time, and all begins anew. An
+ * old broker that cannot be reached is left alone, and the log says so. See reader_internal.h.
  */
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
@@ -45,7 +47,13 @@ static const char *const phase_names[] = {
 static bool at_old(const struct reader *reader)
 {
     return reader->old_uris.n_items > 0 && reader->phase != LEAVE_NOT &&
-           reader->phase != LEAVE_MEET;
+           reader->phase != LEAVE_MEET && reader->phase != LEAVE_UNDO;
+}
+
+/* Whether the phase's connection leaves nothing of the session behind. */
+static bool ends_session(const struct reader *reader)
+{
+    return reader->phase == LEAVE_UNDO || reader->phase == LEAVE_END;
 }
 
 void leaver_options(struct reader *reader)
@@ -59,11 +67,12 @@ void leaver_options(struct reader *reader)
         reader->options.uris = &reader->old_uris;
         reader->options.watch = NULL;
     }
-    if (reader->k >= 0 || reader->phase == LEAVE_END) {
+    if (reader->k >= 0 || ends_session(reader)) {
         reader->options.recorded = NULL;
         reader->options.leaving = NULL;
     }
-    if (reader->phase == LEAVE_END) {
+    if (ends_session(reader)) {
+        reader->options.watch = NULL;
         reader->options.clean = true;
         reader->options.expiry_s = 0;
     }
@@ -130,10 +139,8 @@ static void moved(struct reader *reader)
 static void next_phase(struct reader *reader)
 {
     static const enum leave_phase next[] = {
-        [LEAVE_FETCH] = LEAVE_MEET,
-        [LEAVE_MEET] = LEAVE_AGAIN,
-        [LEAVE_DRAIN] = LEAVE_AGAIN,
-        [LEAVE_AGAIN] = LEAVE_END,
+        [LEAVE_FETCH] = LEAVE_MEET,  [LEAVE_MEET] = LEAVE_AGAIN, [LEAVE_UNDO] = LEAVE_FETCH,
+        [LEAVE_DRAIN] = LEAVE_AGAIN, [LEAVE_AGAIN] = LEAVE_END,
     };
     bool last = reader->phase == LEAVE_END || reader->left_behind;
     if (last && reader->k < 0) {
@@ -141,7 +148,7 @@ static void next_phase(struct reader *reader)
     } else if (last) {
         moved(reader);
     } else {
-        set_phase(reader, reader->stale ? LEAVE_FETCH : next[reader->phase]);
+        set_phase(reader, reader->stale ? LEAVE_UNDO : next[reader->phase]);
         reader->met = reader->met && !reader->stale;
         reader->stale = false;
         mqtt_session_revise(reader->session, true);
@@ -178,6 +185,7 @@ static bool is_over(struct reader *reader, bool heard, uint64_t now_ms)
             return true;
         }
         break;
+    case LEAVE_UNDO:
     case LEAVE_END:
         return true;
     case LEAVE_NOT:
@@ -285,9 +293,13 @@ void leaver_connected(struct reader *reader, bool session_present)
         /* Else it may have expired meanwhile, at the same broker. */
         reader->other = is_fresh(reader);
         reader->stale = reader->phase_over = !reader->other;
+        if (reader->stale) {
+            /* Before it subscribes: nothing may be queued in a session that is ended again. */
+            mqtt_session_drop(reader->session, MQTT_DOWN_ASKED, "the new broker came too late");
+        }
     }
     bool nothing = !session_present && reader->phase != LEAVE_NOT && reader->phase != LEAVE_MEET &&
-                   reader->phase != LEAVE_END;
+                   !ends_session(reader);
     if (nothing) {
         /* Nothing was there, and what was made now is to go. */
         reader->phase = reader->phase == LEAVE_DRAIN ? LEAVE_AGAIN : reader->phase;

@@ -18,11 +18,12 @@ struct waiting {
 
 /* X(name): how far a session that is given up for good has come; or one of the connector's whose
  * broker has another address now: FETCH, MEET, and unless it is the same broker AGAIN and END at
- * the old one. */
+ * the old one; a MEET that tells nothing is followed by UNDO and FETCH. */
 #define LEAVE_PHASES(X)                                                                            \
     X(NOT)   /* it is one of the connector's, at its broker */                                     \
     X(FETCH) /* at the old broker: what is queued there is read */                                 \
     X(MEET) /* at the new one: a session that is there already shows that it is the same broker */ \
+    X(UNDO) /* at the new one: ends the session that a MEET has made there too late */             \
     X(DRAIN) /* read, and its filters given up */                                                  \
     X(AGAIN) /* connected anew: some brokers hand out the rest only then */                        \
     X(END)   /* connected with a clean start, so that the broker forgets it */                     \

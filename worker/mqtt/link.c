@@ -47,6 +47,7 @@ static void handle_connect(struct mosquitto *mosq, void *arg, int code, int flag
                            const mosquitto_property *properties)
 {
     struct link *link = arg;
+    link->n_packets++;
     /* A line for each packet costs as much as the packet. */
     if (link->handlers.on_published && !log_enabled(LOG_DEBUG)) {
         mosquitto_log_callback_set(mosq, NULL);
@@ -81,6 +82,7 @@ static void handle_message(struct mosquitto *mosq, void *arg,
 {
     (void)mosq;
     struct link *link = arg;
+    link->n_packets++;
     struct mqtt_message own = {
         .topic = message->topic,
         .payload = message->payload ? message->payload : "",
@@ -108,6 +110,7 @@ static void handle_subscribe(struct mosquitto *mosq, void *arg, int id, int n_co
     (void)mosq;
     (void)properties;
     struct link *link = arg;
+    link->n_packets++;
     struct seam *seam = seam_leave();
     link->handlers.on_suback(link->handlers.arg, id, codes, n_codes);
     seam_enter(seam);
@@ -120,6 +123,7 @@ static void handle_unsubscribe(struct mosquitto *mosq, void *arg, int id,
     (void)mosq;
     (void)properties;
     struct link *link = arg;
+    link->n_packets++;
     struct seam *seam = seam_leave();
     link->handlers.on_unsuback(link->handlers.arg, id);
     seam_enter(seam);

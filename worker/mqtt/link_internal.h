@@ -17,7 +17,7 @@ struct link {
     bool tls;
     bool duplicate;     /* DUP of the PUBLISH that is being handled */
     bool wrote_all;     /* no queued packet was left over by the last write */
-    unsigned n_packets; /* received */
+    unsigned n_packets; /* grows with each that is received */
     int reason;         /* of the broker's DISCONNECT */
     bool said_goodbye;
     bool garbled; /* what came is no packet of this MQTT version */

@@ -113,7 +113,7 @@ struct mqtt_session {
     bool drain_matched;  /* a message of the surplus came since the last release */
     uint64_t dry_ms;     /* when the socket was seen empty last */
     uint64_t quiet_ms;   /* drained when nothing of the surplus comes until then */
-    uint64_t looked_ms;  /* of the last tick of the drain */
+    uint64_t looked_ms;  /* of the last tick of DRAIN or ASKED */
     uint64_t give_up_ms; /* end of the drain, or of the wait for the UNSUBACK once it was sent */
     struct subscribe_request *requests;
     size_t n_requests;

@@ -112,6 +112,7 @@ static void unsubscribe(struct mqtt_session *session, uint64_t now_ms)
     filter_list_add_all(&session->unsure, &session->leaving);
     tell_leaving(session);
     session->surplus_state = SURPLUS_ASKED;
+    session->looked_ms = now_ms;
     session->give_up_ms = UINT64_MAX; /* until it is sent */
 }
 
@@ -195,6 +196,24 @@ static void tick_drain(struct mqtt_session *session, uint64_t now_ms, bool ready
     }
 }
 
+/* The answer cannot come while nothing is read: that time does not count either. */
+static void tick_asked(struct mqtt_session *session, uint64_t now_ms)
+{
+    if (!session->listens && session->give_up_ms != UINT64_MAX) {
+        session->give_up_ms += now_ms - session->looked_ms;
+    }
+    session->looked_ms = now_ms;
+    if (now_ms < session->give_up_ms) {
+        return;
+    }
+    log_warn(session->options->log, "MQTT-NO-UNSUBACK",
+             "session=\"%s\" reason=\"the broker did not answer the UNSUBSCRIBE; it is sent again "
+             "on the next connection\"",
+             session->options->client_id);
+    session->unsubscribe_id = 0;
+    session->surplus_state = SURPLUS_LATER;
+}
+
 void surplus_tick(struct mqtt_session *session, uint64_t now_ms, bool ready)
 {
     if (session->state != SESSION_READY) {
@@ -204,13 +223,8 @@ void surplus_tick(struct mqtt_session *session, uint64_t now_ms, bool ready)
         revise(session, now_ms);
     } else if (session->surplus_state == SURPLUS_DRAIN) {
         tick_drain(session, now_ms, ready);
-    } else if (session->surplus_state == SURPLUS_ASKED && now_ms >= session->give_up_ms) {
-        log_warn(session->options->log, "MQTT-NO-UNSUBACK",
-                 "session=\"%s\" reason=\"the broker did not answer the UNSUBSCRIBE; it is sent "
-                 "again on the next connection\"",
-                 session->options->client_id);
-        session->unsubscribe_id = 0;
-        session->surplus_state = SURPLUS_LATER;
+    } else if (session->surplus_state == SURPLUS_ASKED) {
+        tick_asked(session, now_ms);
     }
 }
 
@@ -253,6 +267,7 @@ void surplus_release(struct mqtt_session *session, uint64_t now_ms)
         return; /* it was sent earlier: other messages do not prolong the wait */
     }
     if (session->surplus_state == SURPLUS_ASKED) {
+        session->looked_ms = now_ms;
         session->give_up_ms = now_ms + (uint64_t)session->options->connect_timeout_s * 1000;
     } else if (session->drain_matched || now_ms - session->dry_ms > STALLED_MS) {
         /* The broker has room again, and may have waited for it. */

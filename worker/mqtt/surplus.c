@@ -242,9 +242,11 @@ uint64_t surplus_deadline(const struct mqtt_session *session)
     if (session->surplus_state != SURPLUS_DRAIN) {
         return UINT64_MAX;
     }
-    bool held = redelivery_held(session->redelivery) > 0;
-    return !held && session->quiet_ms < session->give_up_ms ? session->quiet_ms
-                                                            : session->give_up_ms;
+    /* Silence ends the drain only where it would be heard: a time that passes otherwise ends
+     * nothing, and whoever waits until then never sleeps. */
+    bool may_be_dry = session->listens && redelivery_held(session->redelivery) == 0;
+    return may_be_dry && session->quiet_ms < session->give_up_ms ? session->quiet_ms
+                                                                 : session->give_up_ms;
 }
 
 void surplus_message(struct mqtt_session *session, const char *topic)

@@ -218,6 +218,28 @@ static void test_removed_filter_stays_while_its_messages_are_not_read(void **sta
     assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
 }
 
+static void test_removed_filter_wakes_nobody_while_nothing_is_read(void **state)
+{
+    static const unsigned char publish[] = { 0x30, 5, 0, 1, 'a', 0, 'x' };
+    struct bench *bench = *state;
+    config_list_split("$share/g/a,old", &bench->recorded);
+    bench_begin(bench);
+    bench_connect(bench, true);
+    /* At QoS 0 nothing is held, and yet the owner waits for it to be delivered. */
+    broker_send(&bench->broker, publish, sizeof(publish));
+    bench_wait_messages(bench, 1);
+    bench->room = 0;
+    bench_turn(bench);
+    uint64_t later_ms = clock_mono_ms() + 1000;
+    mqtt_session_tick(bench->session, later_ms, true, false);
+    struct pollfd fd;
+    mqtt_session_poll(bench->session, false, &fd);
+    assert_true(mqtt_session_deadline(bench->session, true) > later_ms);
+    /* When it reads again, silence does. */
+    mqtt_session_poll(bench->session, true, &fd);
+    assert_true(mqtt_session_deadline(bench->session, true) <= later_ms);
+}
+
 /* An answer may lie unread in the socket for as long as messages are held. */
 static void test_time_in_which_nothing_is_read_does_not_count_for_the_unsuback(void **state)
 {
@@ -304,6 +326,7 @@ int main(void)
         IN_BENCH(test_removed_filter_waits_for_its_messages_but_not_for_ever),
         IN_BENCH(test_time_for_which_messages_are_held_does_not_count_for_a_removed_filter),
         IN_BENCH(test_removed_filter_stays_while_its_messages_are_not_read),
+        IN_BENCH(test_removed_filter_wakes_nobody_while_nothing_is_read),
         IN_BENCH(test_time_in_which_nothing_is_read_does_not_count_for_the_unsuback),
         IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_refused_new_filter_keeps_the_old_one),

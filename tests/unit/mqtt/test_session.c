@@ -336,14 +336,15 @@ static void test_broker_that_is_away_is_tried_again_later_and_later(void **state
     struct bench *bench = *state;
     broker_close(&bench->broker);
     bench_begin(bench);
-    uint64_t last = 0;
     for (unsigned n = 1; n <= 6; n++) {
         mqtt_session_retry_now(bench->session);
+        uint64_t before_ms = clock_mono_ms();
         bench_wait_down(bench, n);
-        uint64_t wait_ms = mqtt_session_deadline(bench->session, true) - clock_mono_ms();
-        assert_true(n == 1 || wait_ms > last);
-        /* A third more, for the spread of a quarter either way. */
-        last = wait_ms + wait_ms / 5;
+        uint64_t next_ms = mqtt_session_deadline(bench->session, true);
+        /* A quarter either way of what doubles: the shortest is longer than the longest before. */
+        uint64_t wait_ms = 50U << (n - 1);
+        assert_true(next_ms >= before_ms + wait_ms - wait_ms / 4);
+        assert_true(next_ms <= clock_mono_ms() + wait_ms + wait_ms / 4);
     }
     assert_false(bench->down_refused);
     broker_open(&bench->broker);

@@ -39,8 +39,8 @@ struct run {
     int64_t latency_us;
 };
 
-/* Held while a count falls to 0 and the eventfd is written: kafka_tracker_fini takes it to be sure
- * that nobody is between the two. */
+/* Held while a count falls to 0 and the eventfd is written: kafka_tracker_fini and
+ * kafka_tracker_orphan take it to be sure that nobody is between the two. */
 static pthread_once_t zero_once = PTHREAD_ONCE_INIT;
 static struct lock zero_lock;
 
@@ -64,6 +64,13 @@ void kafka_tracker_fini(struct kafka_tracker *tracker)
     uint32_t left = tracker->n_undelivered;
     lock_drop(&zero_lock);
     ASSERT(left == 0);
+}
+
+void kafka_tracker_orphan(struct kafka_tracker *tracker)
+{
+    lock_take(&zero_lock);
+    tracker->event_fd = -1;
+    lock_drop(&zero_lock);
 }
 
 uint32_t tracker_take(struct kafka_tracker *tracker)
@@ -91,9 +98,10 @@ void tracker_release(struct kafka_tracker *tracker, uint32_t n)
             return;
         }
     }
-    int fd = tracker->event_fd;
     lock_take(&zero_lock);
-    if (atomic_fetch_sub_explicit(&tracker->n_undelivered, n, memory_order_release) == n) {
+    int fd = tracker->event_fd;
+    if (atomic_fetch_sub_explicit(&tracker->n_undelivered, n, memory_order_release) == n &&
+        fd >= 0) {
         (void)eventfd_write(fd, 1);
     }
     lock_drop(&zero_lock);

@@ -42,6 +42,10 @@ void kafka_tracker_init(struct kafka_tracker *tracker, int event_fd, struct metr
  * tracker's storage is given up: the poll thread may still be about to write the eventfd. Waits for
  * that write, no longer. Thread: the owner's. */
 void kafka_tracker_fini(struct kafka_tracker *tracker);
+/* kafka_tracker_orphan lets event_fd be closed while records are still under way: nobody is woken
+ * any more when the last of them is reported. Waits for a write that has begun, no longer. Thread:
+ * the owner's. */
+void kafka_tracker_orphan(struct kafka_tracker *tracker);
 
 /* kafka_producer_get returns the worker's producer for these properties (kafka_props_build), made
  * at the first call, and takes a reference. A producer that had a fatal error is replaced: callers

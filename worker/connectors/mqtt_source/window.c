@@ -2,9 +2,7 @@
 /* Messages on their way. See window.h. */
 #include "worker/connectors/mqtt_source/window.h"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #include "worker/active_topics.h"
 #include "worker/base/list.h"
@@ -54,10 +52,7 @@ struct window *window_new(int event_fd, struct metric_scope *metrics, bool keep_
 {
     struct window *window = xcalloc(1, sizeof(*window));
     list_init(&window->link);
-    /* Reports may come after the task and its descriptor are gone. */
-    int own_fd = fcntl(event_fd, F_DUPFD_CLOEXEC, 0);
-    ASSERT(own_fd >= 0);
-    kafka_tracker_init(&window->tracker, own_fd, metrics);
+    kafka_tracker_init(&window->tracker, event_fd, metrics);
     window->keep_copies = keep_copies;
     return window;
 }
@@ -81,7 +76,6 @@ static void destroy(struct window *window)
     }
     free(window->chunks);
     free(window->segments);
-    close(window->tracker.event_fd);
     free(window);
 }
 
@@ -104,6 +98,8 @@ void window_free(struct window *window)
 {
     (void)pthread_once(&graveyard_once, graveyard_setup);
     if (window) {
+        /* Reports may come after the task and its descriptor are gone. */
+        kafka_tracker_orphan(&window->tracker);
         lock_take(&graveyard_lock);
         list_push_back(&graveyard, &window->link);
         lock_drop(&graveyard_lock);

@@ -29,9 +29,9 @@ struct window_item {
     bool bare;        /* there without its value */
 };
 
-/* window_new makes an empty window whose tracker writes event_fd and observes into metrics, of
- * which it takes over one reference (NULL: none). keep_copies: messages are copied, so that they
- * can be sent again or to the dead letter queue. */
+/* window_new makes an empty window whose tracker writes event_fd, until window_free, and observes
+ * into metrics, of which it takes over one reference (NULL: none). keep_copies: messages are
+ * copied, so that they can be sent again or to the dead letter queue. */
 struct window *window_new(int event_fd, struct metric_scope *metrics, bool keep_copies);
 /* window_free frees it, now or, while reports are still to come, at a later call of this function;
  * NULL: only what is left of earlier ones. */

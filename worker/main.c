@@ -27,6 +27,7 @@
 #include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/metrics.h"
+#include "worker/base/open_files.h"
 #include "worker/http_client.h"
 #include "worker/kafka/consumer.h"
 #include "worker/kafka/props.h"
@@ -254,6 +255,7 @@ static void set_limits(void)
 {
     struct rlimit none = { 0, 0 };
     (void)setrlimit(RLIMIT_CORE, &none);
+    (void)open_files_raise();
     (void)signal(SIGPIPE, SIG_IGN);
 #ifndef SLUICE_SANITIZED
     /* The sanitizers look into the process themselves. */
@@ -372,11 +374,24 @@ static enum err start(struct process *process, const struct kvs *props, struct e
     return err;
 }
 
+static void warn_limits(void)
+{
+    uint64_t n = open_files_raise();
+    if (n < OPEN_FILES_ENOUGH) {
+        log_warn(NULL, "OPEN-FILES-LIMIT-LOW",
+                 "limit=%llu recommended=%d effect=\"with many sessions or clients connections and "
+                 "tasks fail\" mend=\"raise the hard limit: ulimit -Hn, LimitNOFILE of systemd, "
+                 "--ulimit nofile of a container\"",
+                 (unsigned long long)n, OPEN_FILES_ENOUGH);
+    }
+}
+
 static int run(const struct kvs *props, int signal_fd)
 {
     struct process process = { .fatal_fd = eventfd(0, EFD_CLOEXEC) };
     ASSERT(process.fatal_fd >= 0);
     http_client_setup();
+    warn_limits();
     metric_set(metrics_worker(), METRIC_START_TIME, 0, (double)clock_wall_ms() / 1000.0);
     struct error error = { ERR_OK, "" };
     int status = 0;

@@ -13,6 +13,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 #include "worker/base/mem.h"
+#include "worker/base/open_files.h"
 #include "worker/base/thread.h"
 #include "worker/connector.h"
 #include "worker/providers/watch.h"
@@ -21,7 +22,8 @@
 struct task_control {
     atomic_int wanted;            /* enum task_wanted; owner -> task */
     _Atomic uint64_t deadline_ms; /* owner -> task */
-    int event_fd;
+    int event_fd;                 /* -1: none was to be had, for the reason event_errno */
+    int event_errno;
 };
 
 /* New configs on their way to the task. */
@@ -327,6 +329,10 @@ static enum task_end run_plugin(struct task *task, struct error *reterr)
 static enum task_end run_resolved(struct task *task, struct error *reterr)
 {
     struct task_inputs inputs;
+    if (task->control.event_fd < 0) {
+        (void)open_files_error(reterr, "the task cannot start", task->control.event_errno);
+        return TASK_END_FAILED;
+    }
     enum err err = task_inputs_open(task->host->providers, &task->connector_config,
                                     &task->task_config, 1, &inputs, reterr);
     if (err != ERR_OK) {
@@ -391,7 +397,7 @@ struct task *task_start(const struct task_host *host, const struct task_spec *sp
     task->topics = active_topics_new(&host->offsets, task->connector, spec->task);
     lock_init(&task->lock, LOCK_RANK_RUNNER);
     task->control.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    ASSERT(task->control.event_fd >= 0);
+    task->control.event_errno = errno;
     atomic_init(&task->control.wanted, spec->paused ? TASK_WANTED_PAUSE : TASK_WANTED_RUN);
     atomic_init(&task->control.deadline_ms, UINT64_MAX);
     task->state = TASK_STATE_STARTING;
@@ -471,7 +477,9 @@ void task_free(struct task *task)
     count_state(task, task->state, -1);
     metrics_task_drop(task->metrics);
     active_topics_free(task->topics);
-    close(task->control.event_fd);
+    if (task->control.event_fd >= 0) {
+        close(task->control.event_fd);
+    }
     lock_fini(&task->lock);
     pending_free(task->pending);
     kvs_fini(&task->connector_config);

@@ -2,6 +2,7 @@
 /* Host names to addresses. See resolve.h. */
 #include "worker/mqtt/resolve.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,15 +10,17 @@
 #include <unistd.h>
 
 #include "worker/base/mem.h"
+#include "worker/base/open_files.h"
 #include "worker/base/ref.h"
 
 struct resolve {
     struct ref ref; /* the asker and the thread */
     char *host;
-    int event_fd;
+    int event_fd; /* -1: none; then it is answered from the start */
     atomic_bool done;
     struct resolve_answer answer; /* written before done */
     int code;
+    int event_errno; /* why there is no event_fd; 0: none is needed */
 };
 
 static void add_address(struct resolve_answer *answer, const struct addrinfo *info)
@@ -85,10 +88,15 @@ struct resolve *resolve_start(const char *host)
     struct resolve *resolve = xcalloc(1, sizeof(*resolve));
     ref_init(&resolve->ref);
     resolve->host = xstrdup(host);
-    resolve->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    ASSERT(resolve->event_fd >= 0);
+    resolve->event_fd = -1;
     if (look_up(host, AI_NUMERICHOST, &resolve->answer) == 0) {
         finish(resolve, 0);
+        return resolve;
+    }
+    resolve->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (resolve->event_fd < 0) {
+        resolve->event_errno = errno;
+        finish(resolve, EAI_SYSTEM);
         return resolve;
     }
     ref_take(&resolve->ref);
@@ -99,9 +107,27 @@ struct resolve *resolve_start(const char *host)
     return resolve;
 }
 
+/* Always readable, for all questions that were answered at once. Made at the first of them and
+ * never closed: those that come when no descriptor is left need it most. -1: even that one could
+ * not be made. */
+static int answered_fd(void)
+{
+    static atomic_int shared = -1;
+    int fd = atomic_load(&shared);
+    if (fd >= 0) {
+        return fd;
+    }
+    int made = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made >= 0 && !atomic_compare_exchange_strong(&shared, &fd, made)) {
+        (void)close(made);
+        return fd;
+    }
+    return made;
+}
+
 int resolve_fd(const struct resolve *resolve)
 {
-    return resolve->event_fd;
+    return resolve->event_fd >= 0 ? resolve->event_fd : answered_fd();
 }
 
 bool resolve_done(const struct resolve *resolve)
@@ -112,6 +138,11 @@ bool resolve_done(const struct resolve *resolve)
 enum err resolve_answer(struct resolve *resolve, struct resolve_answer *ret_answer,
                         struct error *reterr)
 {
+    if (resolve->event_errno != 0) {
+        char what[300];
+        (void)snprintf(what, sizeof(what), "host %.256s cannot be looked up", resolve->host);
+        return open_files_error(reterr, what, resolve->event_errno);
+    }
     if (resolve->code != 0 || resolve->answer.n_addresses == 0) {
         return error_set(reterr, ERR_NOT_FOUND, "host %s: %s", resolve->host,
                          resolve->code ? gai_strerror(resolve->code) : "it has no address");
@@ -123,7 +154,9 @@ enum err resolve_answer(struct resolve *resolve, struct resolve_answer *ret_answ
 void resolve_drop(struct resolve *resolve)
 {
     if (resolve && ref_drop(&resolve->ref)) {
-        close(resolve->event_fd);
+        if (resolve->event_fd >= 0) {
+            close(resolve->event_fd);
+        }
         free(resolve->host);
         free(resolve);
     }

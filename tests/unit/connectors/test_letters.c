@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/fakes/kafka_producer.h"
+#include "tests/support/no_files.h"
 #include "tests/support/unit.h"
 #include "worker/connectors/mqtt_sink/letters.h"
 
@@ -159,6 +160,19 @@ static void test_a_letter_that_waits_has_a_due_time(void **state)
     assert_in_range(letters_due(fixture->letters), 1, UINT64_MAX - 1);
 }
 
+static void test_without_a_descriptor_there_is_no_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct letters_handlers handlers = { fixture, on_sent, on_failed };
+    rlim_t before = no_files_begin();
+    struct letters *letters = letters_new(&fixture->context, &fixture->settings, &handlers);
+    no_files_end(before);
+    struct error error = { ERR_OK, "" };
+    assert_int_equal(letters_prepare(letters, &error), ERR_UNAVAILABLE);
+    assert_non_null(strstr(error.text, "dead letter queue: no open file is left"));
+    letters_free(letters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +182,8 @@ int main(void)
             test_a_letter_sent_again_names_its_place_after_the_partition_is_lost, set_up,
             tear_down),
         cmocka_unit_test_setup_teardown(test_a_letter_that_waits_has_a_due_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_a_descriptor_there_is_no_queue, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

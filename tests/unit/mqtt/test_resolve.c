@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "tests/support/no_files.h"
 #include "tests/support/unit.h"
 #include "worker/mqtt/resolve.h"
 
@@ -55,6 +56,24 @@ static void test_question_can_be_dropped_before_the_answer(void **state)
     resolve_drop(NULL);
 }
 
+static void test_without_a_descriptor_the_answer_is_an_error_at_once(void **state)
+{
+    (void)state;
+    /* What is answered at once shares a descriptor, which is there by now. */
+    struct resolve *numeric = resolve_start("127.0.0.1");
+    wait_done(numeric);
+    resolve_drop(numeric);
+    rlim_t before = no_files_begin();
+    struct resolve *resolve = resolve_start("localhost");
+    no_files_end(before);
+    wait_done(resolve);
+    struct resolve_answer answer;
+    struct error error = { ERR_OK, "" };
+    assert_int_equal(resolve_answer(resolve, &answer, &error), ERR_UNAVAILABLE);
+    assert_non_null(strstr(error.text, "host localhost cannot be looked up: no open file is left"));
+    resolve_drop(resolve);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -62,6 +81,7 @@ int main(void)
         cmocka_unit_test(test_name_is_answered_through_the_descriptor),
         cmocka_unit_test(test_unknown_name_is_an_error_that_names_it),
         cmocka_unit_test(test_question_can_be_dropped_before_the_answer),
+        cmocka_unit_test(test_without_a_descriptor_the_answer_is_an_error_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

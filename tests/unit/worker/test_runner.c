@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/fakes/connectors.h"
+#include "tests/support/no_files.h"
 #include "tests/support/unit.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
@@ -195,6 +196,20 @@ static void test_failure_of_the_run(void **state)
     assert_int_equal(f->events[1].err, ERR_IO);
     runner_stop(f->runner, 1, 0);
     assert_event(f, 3, 1, TASK_EVENT_STOPPED);
+}
+
+static void test_a_task_without_a_descriptor_fails_and_says_why(void **state)
+{
+    struct fixture *f = *state;
+    rlim_t before = no_files_begin();
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_FAILED);
+    no_files_end(before);
+    assert_non_null(strstr(f->events[0].trace, "the task cannot start: no open file is left"));
+    runner_stop(f->runner, 1, clock_mono_ms());
+    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
+    start(f, 2, false);
+    assert_event(f, 3, 2, TASK_EVENT_RUNNING);
 }
 
 static void test_unknown_class_fails_the_task(void **state)
@@ -403,6 +418,7 @@ int main(void)
         RUNS(test_pause_and_resume),
         RUNS(test_failure_to_make_the_task),
         RUNS(test_failure_of_the_run),
+        RUNS(test_a_task_without_a_descriptor_fails_and_says_why),
         RUNS(test_unknown_class_fails_the_task),
         RUNS(test_task_that_ends_by_itself_is_stopped),
         RUNS(test_incarnations_do_not_mix),

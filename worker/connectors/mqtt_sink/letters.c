@@ -2,11 +2,13 @@
 /* See letters.h. */
 #include "worker/connectors/mqtt_sink/letters.h"
 
+#include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/base/open_files.h"
 #include "worker/kafka/admin.h"
 #include "worker/kafka/producer.h"
 #include "worker/kafka/props.h"
@@ -35,7 +37,8 @@ struct letters {
     char *client_id;
     struct kafka_producer *producer;
     struct kafka_tracker tracker;
-    int event_fd;
+    int event_fd; /* -1: none was to be had, for the reason event_errno */
+    int event_errno;
     struct list waiting; /* to be sent */
     struct list flying;
     size_t n_letters;
@@ -53,6 +56,7 @@ struct letters *letters_new(const struct task_context *context,
     letters->client_id =
         xasprintf("connector-dlq-producer-%s-%d", context->connector, context->task);
     letters->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    letters->event_errno = errno;
     kafka_tracker_init(&letters->tracker, letters->event_fd, NULL);
     list_init(&letters->waiting);
     list_init(&letters->flying);
@@ -129,6 +133,9 @@ enum err letters_prepare(struct letters *letters, struct error *reterr)
         .replication_factor = letters->settings->errors.dlq_replication,
     };
     int n_partitions = 0;
+    if (letters->event_fd < 0) {
+        return open_files_error(reterr, "dead letter queue", letters->event_errno);
+    }
     enum err err = client_props(letters, KAFKA_CONNECTOR_ADMIN, "admin.override.", &props, reterr);
     err = err ? err : kafka_admin_open(&props, &admin, reterr);
     if (err == ERR_OK) {

@@ -30,8 +30,9 @@ struct letters *letters_new(const struct task_context *context,
 /* letters_free gives up what is under way without a word. Takes NULL. */
 void letters_free(struct letters *letters);
 /* letters_prepare makes the topic if it is missing: one partition, and the replication factor of
- * the settings. Blocks up to some seconds. Errors: ERR_INVALID, ERR_UNAUTHORIZED; a Kafka that does
- * not answer is no error, the broker makes the topic then, or the first letter fails. */
+ * the settings. Blocks up to some seconds. Errors: ERR_INVALID, ERR_UNAUTHORIZED; ERR_UNAVAILABLE:
+ * no descriptor was left. A Kafka that does not answer is no error, the broker makes the topic
+ * then, or the first letter fails. */
 enum err letters_prepare(struct letters *letters, struct error *reterr) MUST_CHECK;
 
 /* letters_send writes an item's record; on_sent or on_failed follows within letters_review. */

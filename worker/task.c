@@ -232,13 +232,18 @@ static void swap_kvs(struct kvs *a, struct kvs *b)
 }
 
 /* config.action.reload=restart: the task is to have new values when they come. */
+static bool wants_reload(const struct kvs *connector_config)
+{
+    CLEANUP(free_charp)
+    char *action = config_text(connector_common_table(CONNECTOR_SOURCE), connector_config,
+                               "config.action.reload");
+    return strcasecmp(action, "none") != 0;
+}
+
 static void watch_inputs(const struct task *task)
 {
     const struct task_inputs *inputs = task->inputs;
-    CLEANUP(free_charp)
-    char *action = config_text(connector_common_table(CONNECTOR_SOURCE), &inputs->connector.config,
-                               "config.action.reload");
-    if (strcasecmp(action, "none") != 0) {
+    if (wants_reload(&inputs->connector.config)) {
         struct watch *watch = task->host->watch;
         watch_add(watch, task->incarnation, task->log.text, &task->connector_config,
                   &inputs->connector);
@@ -325,6 +330,24 @@ static enum task_end run_plugin(struct task *task, struct error *reterr)
     return end;
 }
 
+/* Has it told when a config that cannot be resolved can be: the task is to start again then. False:
+ * all of them can be by now. */
+static bool watch_unresolved(const struct task *task)
+{
+    const struct kvs *configs[] = { &task->connector_config, &task->task_config };
+    bool unresolved = false;
+    for (size_t i = 0; i < N_ELEMENTS(configs); i++) {
+        struct resolution tried;
+        enum err err = providers_try(task->host->providers, configs[i], &tried, NULL);
+        if (err != ERR_OK && wants_reload(&task->connector_config)) {
+            watch_add(task->host->watch, task->incarnation, task->log.text, configs[i], &tried);
+        }
+        unresolved = unresolved || err != ERR_OK;
+        resolution_fini(&tried);
+    }
+    return unresolved;
+}
+
 /* Runs the plug-in with resolved configs. What it says in the end names no secret. */
 static enum task_end run_resolved(struct task *task, struct error *reterr)
 {
@@ -333,10 +356,11 @@ static enum task_end run_resolved(struct task *task, struct error *reterr)
         (void)open_files_error(reterr, "the task cannot start", task->control.event_errno);
         return TASK_END_FAILED;
     }
-    enum err err = task_inputs_open(task->host->providers, &task->connector_config,
-                                    &task->task_config, 1, &inputs, reterr);
-    if (err != ERR_OK) {
-        return TASK_END_FAILED;
+    while (task_inputs_open(task->host->providers, &task->connector_config, &task->task_config, 1,
+                            &inputs, reterr) != ERR_OK) {
+        if (watch_unresolved(task)) {
+            return TASK_END_FAILED;
+        }
     }
     task->inputs = xmemdup(&inputs, sizeof(inputs));
     watch_inputs(task);

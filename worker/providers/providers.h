@@ -39,7 +39,7 @@ enum err providers_check(const struct kvs *worker_props, struct error *reterr) M
 struct resolution {
     struct kvs config;         /* overwritten when it is freed */
     struct redactions secrets; /* what was looked up, and the placeholder that stands for it */
-    struct config_list files;  /* paths that were read, as they were given */
+    struct config_list files;  /* paths that were to be read, as they were given */
     size_t n_missing;          /* placeholders of known providers that stayed as they are */
 };
 
@@ -49,6 +49,11 @@ struct resolution {
  * providers NULL, or no placeholder: a copy. Thread: any. */
 enum err providers_resolve(const struct providers *providers, const struct kvs *config,
                            struct resolution *ret_resolution, struct error *reterr) MUST_CHECK;
+/* providers_try does the same, and sets ret_resolution in any case: after an error it has no
+ * config, SIZE_MAX of n_missing, and the files that were tried, so that watch_add tells when all
+ * values are there. */
+enum err providers_try(const struct providers *providers, const struct kvs *config,
+                       struct resolution *ret_resolution, struct error *reterr) MUST_CHECK;
 void resolution_init(struct resolution *resolution);
 void resolution_fini(struct resolution *resolution);
 

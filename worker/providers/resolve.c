@@ -272,8 +272,8 @@ static enum err resolve(struct resolving *work, const struct kvs *config, struct
     return err;
 }
 
-enum err providers_resolve(const struct providers *providers, const struct kvs *config,
-                           struct resolution *ret_resolution, struct error *reterr)
+enum err providers_try(const struct providers *providers, const struct kvs *config,
+                       struct resolution *ret_resolution, struct error *reterr)
 {
     struct resolution result;
     resolution_init(&result);
@@ -288,6 +288,22 @@ enum err providers_resolve(const struct providers *providers, const struct kvs *
     };
     enum err err = resolve(&work, config, &result, reterr);
     resolving_fini(&work);
+    if (err != ERR_OK) {
+        struct config_list files = result.files;
+        result.files = (struct config_list){ .n_items = 0 };
+        resolution_fini(&result);
+        result.files = files;
+        result.n_missing = SIZE_MAX;
+    }
+    *ret_resolution = result;
+    return err;
+}
+
+enum err providers_resolve(const struct providers *providers, const struct kvs *config,
+                           struct resolution *ret_resolution, struct error *reterr)
+{
+    struct resolution result;
+    enum err err = providers_try(providers, config, &result, reterr);
     if (err != ERR_OK) {
         resolution_fini(&result);
         return err;

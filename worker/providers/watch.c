@@ -25,7 +25,8 @@
 #include "worker/base/thread.h"
 
 #define EVENTS                                                                                     \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |        \
+     IN_ONLYDIR)
 #define LOG_MS 10000
 
 enum watch_op {

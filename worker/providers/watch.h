@@ -24,7 +24,8 @@ typedef void watch_fn(void *arg, uint64_t id);
 struct watch *watch_new(const struct providers *providers, watch_fn *on_change, void *arg);
 void watch_free(struct watch *watch);
 /* watch_add watches what config's placeholders stand for; `resolution` is what they stood for.
- * Both are copied as far as needed; nothing happens if no file was read. An id may be added several
+ * Both are copied as far as needed; nothing happens if no file was to be read. After a
+ * providers_try that failed it tells when the values can be looked up. An id may be added several
  * times. label is for the log. Thread: any. */
 void watch_add(struct watch *watch, uint64_t id, const char *label, const struct kvs *config,
                const struct resolution *resolution);

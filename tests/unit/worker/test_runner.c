@@ -343,9 +343,10 @@ static void test_moves_of_the_state_machine(void **state)
 static void with_providers(struct fixture *f)
 {
     runner_free(f->runner);
-    kvs_set(&f->worker, "config.providers", "dir,env");
+    kvs_set(&f->worker, "config.providers", "dir,env,file");
     kvs_set(&f->worker, "config.providers.dir.class", "DirectoryConfigProvider");
     kvs_set(&f->worker, "config.providers.env.class", "EnvVarConfigProvider");
+    kvs_set(&f->worker, "config.providers.file.class", "FileConfigProvider");
     const struct offset_port offsets = { .arg = f, .put = put_offset };
     f->runner = runner_new(&f->worker, &offsets, on_event, f);
     assert_int_equal(setenv("SLUICE_TEST_SECRET", "opensesame", 1), 0);
@@ -407,6 +408,32 @@ static void test_new_values_of_a_file_are_told_unless_switched_off(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void test_a_task_that_failed_for_want_of_a_file_is_told_when_it_can_be_read(void **state)
+{
+    struct fixture *f = *state;
+    with_providers(f);
+    char folder[] = "/tmp/sluice-runner-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    CLEANUP(free_charp) char *path = xasprintf("%s/a.properties", folder);
+    CLEANUP(free_charp) char *fresh = xasprintf("%s/fresh", folder);
+    CLEANUP(free_charp) char *value = xasprintf("${file:%s:pw}", path);
+    /* The connector's config can be read, so only the task's has to be waited for. */
+    kvs_set(&f->config, "some.password", "${env:SLUICE_TEST_SECRET}");
+    kvs_set(&f->task_config, "other.password", value);
+    kvs_set(&f->config, "config.action.reload", "none");
+    start(f, 1, false);
+    assert_event(f, 1, 1, TASK_EVENT_FAILED);
+    kvs_remove(&f->config, "config.action.reload");
+    start(f, 2, false);
+    assert_event(f, 2, 2, TASK_EVENT_FAILED);
+    assert_non_null(strstr(f->events[1].trace, "Could not read properties from file"));
+    write_file(fresh, "pw=opensesame");
+    assert_int_equal(rename(fresh, path), 0);
+    assert_event(f, 3, 2, TASK_EVENT_CHANGED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 #define RUNS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -429,6 +456,7 @@ int main(void)
         RUNS(test_traces_show_the_placeholder_of_a_value),
         RUNS(test_a_task_whose_config_cannot_be_resolved_fails),
         RUNS(test_new_values_of_a_file_are_told_unless_switched_off),
+        RUNS(test_a_task_that_failed_for_want_of_a_file_is_told_when_it_can_be_read),
         RUNS(test_a_retirement_that_waits_gives_up_when_the_runner_ends),
         cmocka_unit_test(test_moves_of_the_state_machine),
     };

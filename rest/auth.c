@@ -62,7 +62,8 @@ struct auth {
     struct auth_table table;
     unsigned generation; /* of the table */
     struct file_stamp stamp;
-    bool loading; /* a thread reads the file */
+    bool loading;      /* a thread reads the file */
+    uint64_t again_ms; /* when to read it again though it is as before */
     struct memories right;
     struct memories wrong;
     bool hashing;                      /* a thread computes a hash */
@@ -141,6 +142,7 @@ enum err auth_new(const struct kvs *props, unsigned max_blocking, struct auth **
     auth->max_waiting = share > MAX_WAITING ? MAX_WAITING : share > 0 ? share : 1;
     auth->table = table;
     auth->stamp = stamp;
+    auth->again_ms = UINT64_MAX;
     config_list(worker_config_table(), props, "rest.auth.open.paths", &auth->open_paths);
     digest_key_make(&auth->key);
     lock_init(&auth->lock, LOCK_RANK_REST);
@@ -176,7 +178,8 @@ static bool must_load(struct auth *auth)
 {
     struct file_stamp now = file_stamp_of(auth->path);
     lock_take(&auth->lock);
-    bool mine = !auth->loading && !file_stamp_equal(&now, &auth->stamp);
+    bool changed = !file_stamp_equal(&now, &auth->stamp) || clock_mono_ms() >= auth->again_ms;
+    bool mine = !auth->loading && changed;
     if (mine) {
         auth->loading = true;
         auth->stamp = now;
@@ -227,6 +230,7 @@ static void refresh(struct auth *auth)
     struct line *lines = lines_of(auth, &table);
     lock_take(&auth->lock);
     auth->loading = false;
+    auth->again_ms = err == ERR_IO ? clock_mono_ms() + FILE_AGAIN_MS : UINT64_MAX;
     if (err == ERR_OK) {
         struct auth_table old = auth->table;
         auth->table = table;

@@ -33,6 +33,7 @@ struct tls {
     struct tls_identity *current;      /* under lock */
     struct file_stamp stamps[N_FILES]; /* under lock: versions looked at last */
     bool loading;                      /* under lock: a thread reads the files */
+    uint64_t again_ms; /* under lock: when to read them again though they are as before */
 };
 
 static void identity_free(struct tls_identity *identity)
@@ -237,6 +238,7 @@ enum err tls_new(const struct kvs *props, const char *prefix, struct tls **ret_t
         look(&tls->config, tls->stamps);
         err = load(&tls->config, &tls->current, reterr);
     }
+    tls->again_ms = UINT64_MAX;
     if (err != ERR_OK) {
         tls_free(tls);
         return err;
@@ -264,13 +266,14 @@ void tls_log(const struct tls *tls)
     log_identity(tls, tls->current);
 }
 
-/* Whether the files differ from what was looked at last; then the caller has to load them. */
+/* Whether the files differ from what was looked at last, or that could not be read and it is time
+ * to try again; then the caller has to load them. */
 static bool must_load(struct tls *tls)
 {
     struct file_stamp now[N_FILES];
     look(&tls->config, now);
     lock_take(&tls->lock);
-    bool changed = false;
+    bool changed = clock_mono_ms() >= tls->again_ms;
     for (size_t i = 0; i < N_FILES; i++) {
         changed |= !file_stamp_equal(&now[i], &tls->stamps[i]);
     }
@@ -299,6 +302,7 @@ static void reload(struct tls *tls)
     if (err == ERR_OK) {
         tls->current = made;
     }
+    tls->again_ms = err == ERR_IO ? clock_mono_ms() + FILE_AGAIN_MS : UINT64_MAX;
     tls->loading = false;
     lock_drop(&tls->lock);
     tls_end(old);

@@ -12,6 +12,10 @@
 #include "worker/base/buf.h"
 #include "worker/base/err.h"
 
+/* A version that could not be read, be it for want of descriptors or because its disk was away, is
+ * tried again after so long: no later change tells that it can be. */
+#define FILE_AGAIN_MS 10000U
+
 /* What tells two versions of a file apart; all zero: there is no such file. */
 struct file_stamp {
     uint64_t device;

@@ -16,7 +16,7 @@ void call_init(struct call *call, struct env *env, const struct http_request *ht
         .env = env,
         .http = http,
         .response = response,
-        .deadline_ms = clock_mono_ms() + env->request_timeout_ms,
+        .deadline_ms = http->start_us / 1000 + env->request_timeout_ms,
         .cluster = atomic_load(&env->cluster),
         .may_forward = true,
         .task = -1,

@@ -251,20 +251,37 @@ static void find_leader(struct call *call)
     }
 }
 
-void forward_or_lead(struct call *call)
+bool forward_take_place(struct call *call)
 {
     struct env *env = call->env;
-    /* Each holds a connection; those that only read need some too. */
-    if (atomic_fetch_add(&env->n_leader_calls, 1) >= env->max_leader_calls) {
-        metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
-        http_response_header(call->response, "Retry-After", "1");
-        answer_error(call, 503,
-                     "HTTP 503 Service Unavailable: %u requests wait for the leader already",
-                     env->max_leader_calls);
-    } else if (call->may_forward) {
+    /* Each holds a thread; those that only read need some too. */
+    if (atomic_fetch_add(&env->n_leader_calls, 1) < env->max_leader_calls) {
+        return true;
+    }
+    forward_give_place(call);
+    metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
+    http_response_header(call->response, "Retry-After", "1");
+    answer_error(call, 503,
+                 "HTTP 503 Service Unavailable: %u requests wait for the leader or for Kafka "
+                 "already",
+                 env->max_leader_calls);
+    return false;
+}
+
+void forward_give_place(struct call *call)
+{
+    atomic_fetch_sub(&call->env->n_leader_calls, 1);
+}
+
+void forward_or_lead(struct call *call)
+{
+    if (!forward_take_place(call)) {
+        return;
+    }
+    if (call->may_forward) {
         find_leader(call);
     } else {
         serve_forwarded(call);
     }
-    atomic_fetch_sub(&env->n_leader_calls, 1);
+    forward_give_place(call);
 }

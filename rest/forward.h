@@ -19,6 +19,13 @@
  * once. */
 void forward_or_lead(struct call *call);
 
+/* forward_take_place counts a request that may wait for Kafka until its deadline without being a
+ * leader route, as forward_or_lead counts the others: together they leave some threads to those
+ * that only read. False: too many wait already, which is answered with 503; otherwise
+ * forward_give_place follows. */
+bool forward_take_place(struct call *call);
+void forward_give_place(struct call *call);
+
 /* forward_change has the leader's part done: cluster_change, and the answers for its errors.
  * Returns ERR_OK (ret_reply is set, the answer is the caller's), ERR_NOT_LEADER and ERR_CONFLICT
  * (nothing was done, no answer set), or another code with the answer set. */

@@ -6,6 +6,7 @@
 
 #include "coordinator/direct.h"
 #include "rest/body.h"
+#include "rest/forward.h"
 #include "rest/resources.h"
 #include "worker/base/clock.h"
 
@@ -100,7 +101,11 @@ static enum err set_here(struct call *call, int threshold)
 
 static enum err set_in_cluster(struct call *call, int threshold)
 {
+    if (!forward_take_place(call)) {
+        return ERR_UNAVAILABLE;
+    }
     enum err err = direct_set_logger(call->cluster, call->name, threshold, call->deadline_ms);
+    forward_give_place(call);
     if (err == ERR_OK) {
         answer_empty(call, 204);
     } else {

@@ -61,7 +61,15 @@ static enum err get_offsets(struct call *call)
         answer_not_found(call);
         return ERR_NOT_FOUND;
     }
-    return is_sink(connector) ? sink_offsets_get(call, connector) : get_source_offsets(call);
+    if (!is_sink(connector)) {
+        return get_source_offsets(call);
+    }
+    if (!forward_take_place(call)) {
+        return ERR_UNAVAILABLE;
+    }
+    enum err err = sink_offsets_get(call, connector);
+    forward_give_place(call);
+    return err;
 }
 
 /* ---- change ---- */

@@ -9,6 +9,7 @@
 #include "rest/media.h"
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/base/metrics.h"
 
 static bool parse_task(const char *text, int *ret_task)
 {
@@ -258,8 +259,26 @@ static void run_route(struct call *call)
     }
 }
 
+/* A request that has waited for a thread for as long as it may take: whoever sent it has given up,
+ * and those behind it are still waited for. */
+static bool waited_too_long(struct call *call)
+{
+    if (!call->http->may_block || call->http->refused != 0 || clock_mono_ms() < call->deadline_ms) {
+        return false;
+    }
+    metric_add(metrics_worker(), METRIC_REST_REJECTED, 0, 1);
+    http_response_header(call->response, "Retry-After", "1");
+    answer_error(call, 503,
+                 "HTTP 503 Service Unavailable: all threads were busy for "
+                 "rest.request.timeout.ms");
+    return true;
+}
+
 static void dispatch(struct call *call, bool preflight)
 {
+    if (waited_too_long(call)) {
+        return;
+    }
     struct error error = { ERR_OK, "" };
     enum err err = target_parse(call->http->target, &call->target, &error);
     if (err != ERR_OK) {

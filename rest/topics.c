@@ -2,6 +2,7 @@
 /* /connectors/{connector}/topics: the Kafka topics that a connector has used. */
 #include "coordinator/config_topics.h"
 #include "coordinator/direct.h"
+#include "rest/forward.h"
 #include "rest/resources.h"
 #include "worker/worker_config.h"
 
@@ -41,7 +42,11 @@ static enum err reset_topics(struct call *call)
         answer_error(call, 403, "Topic tracking reset is disabled.");
         return ERR_UNSUPPORTED;
     }
+    if (!forward_take_place(call)) {
+        return ERR_UNAVAILABLE;
+    }
     enum err err = direct_reset_topics(call->cluster, call->name, call->deadline_ms);
+    forward_give_place(call);
     if (err == ERR_OK) {
         answer_empty(call, 202);
     } else {

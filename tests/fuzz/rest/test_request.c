@@ -10,6 +10,7 @@
 #include "rest/router.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/unit.h"
+#include "worker/base/clock.h"
 #include "worker/base/mem.h"
 #include "worker/base/utf8.h"
 
@@ -39,6 +40,7 @@ static int ask(const char *method, const char *target, const char *body, size_t 
         .body = body,
         .body_length = length,
         .may_block = true,
+        .start_us = clock_mono_us(),
     };
     struct http_response response;
     http_response_init(&response);

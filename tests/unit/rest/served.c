@@ -6,6 +6,7 @@
 #include "plugins.h"
 #include "rest/router.h"
 #include "tests/support/unit.h"
+#include "worker/base/clock.h"
 #include "worker/base/mem.h"
 
 int served_setup(void **state)
@@ -48,6 +49,7 @@ int served_call(struct served *served, const char *method, const char *target, c
     request.method = method;
     request.target = target;
     request.may_block = true;
+    request.start_us = request.start_us ? request.start_us : clock_mono_us();
     request.body = body ? body : "";
     request.body_length = body ? strlen(body) : 0;
     assert_true(router_serve(&served->env, &request, &served->response));

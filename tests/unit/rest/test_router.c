@@ -8,6 +8,7 @@
 #include "rest/router.h"
 #include "served.h"
 #include "tests/support/unit.h"
+#include "worker/base/clock.h"
 #include "worker/base/macros.h"
 
 static void test_unknown_paths_are_404(void **state)
@@ -131,6 +132,35 @@ static void test_writes_beyond_those_that_wait_already_are_503(void **state)
     assert_int_equal(atomic_load(&served->env.n_leader_calls), served->env.max_leader_calls);
     atomic_store(&served->env.n_leader_calls, served->env.max_leader_calls - 1);
     assert_int_equal(served_call(served, "POST", "/connectors", body), 201);
+}
+
+static void test_every_wait_for_kafka_counts_as_one_for_the_leader(void **state)
+{
+    struct served *served = *state;
+    const char *level = "{\"level\":\"INFO\"}";
+    served_create(served, "a");
+    atomic_store(&served->env.n_leader_calls, served->env.max_leader_calls);
+    assert_int_equal(served_call(served, "PUT", "/admin/loggers/x?scope=cluster", level), 503);
+    assert_string_equal(served_header(served, "Retry-After"), "1");
+    assert_int_equal(served_call(served, "PUT", "/connectors/a/topics/reset", NULL), 503);
+    /* What is done here waits for nobody. */
+    assert_int_equal(served_call(served, "PUT", "/admin/loggers/x", level), 200);
+    assert_int_equal(served_call(served, "GET", "/connectors/a/offsets", NULL), 200);
+    assert_int_equal(atomic_load(&served->env.n_leader_calls), served->env.max_leader_calls);
+    atomic_store(&served->env.n_leader_calls, 0);
+    assert_int_equal(served_call(served, "PUT", "/admin/loggers/x?scope=cluster", level), 204);
+    assert_int_equal(served_call(served, "PUT", "/connectors/a/topics/reset", NULL), 202);
+    assert_int_equal(atomic_load(&served->env.n_leader_calls), 0);
+}
+
+static void test_a_request_that_waited_too_long_for_a_thread_is_503(void **state)
+{
+    struct served *served = *state;
+    served->request.start_us = clock_mono_us() - served->env.request_timeout_ms * 1000 - 1000;
+    assert_int_equal(served_call(served, "GET", "/connectors?expand=status", NULL), 503);
+    assert_string_equal(served_header(served, "Retry-After"), "1");
+    served->request.start_us += 60000000;
+    assert_int_equal(served_call(served, "GET", "/connectors?expand=status", NULL), 200);
 }
 
 static void test_what_may_block_is_put_off(void **state)
@@ -318,6 +348,8 @@ int main(void)
         served_test(test_refusals_of_the_protocol_layer_have_the_error_body),
         served_test(test_probes_are_answered_when_too_many_connections_are_open),
         served_test(test_writes_beyond_those_that_wait_already_are_503),
+        served_test(test_every_wait_for_kafka_counts_as_one_for_the_leader),
+        served_test(test_a_request_that_waited_too_long_for_a_thread_is_503),
         served_test(test_what_may_block_is_put_off),
         served_test(test_admin_routes_are_served_where_they_belong),
         served_test(test_a_starting_worker_answers_health_and_404),

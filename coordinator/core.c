@@ -43,7 +43,7 @@ void core_free(struct core *core)
     if (!core) {
         return;
     }
-    core_lead_forget(core);
+    core_lead_forget(core, true);
     while (core->n_own > 0) {
         core_own_free(core, core->n_own - 1);
     }
@@ -166,7 +166,7 @@ void core_set_draining(struct core *core)
 void core_set_leading(struct core *core, bool leading)
 {
     if (core->leading && !leading) {
-        core_lead_forget(core);
+        core_lead_forget(core, false);
     }
     core->leading = leading;
 }

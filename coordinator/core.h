@@ -37,6 +37,9 @@ struct core_options {
     uint64_t settle_ms;     /* rebalance.settle.ms */
     uint64_t handover_ms;   /* longest wait for another worker's word; default 1000 */
     uint64_t retire_ttl_ms; /* give up a retirement after this time */
+    /* So long a worker may not know that it leads no more: it may be retiring something until
+     * then, and ends that when it knows. */
+    uint64_t retire_hold_ms;
 };
 
 struct core_member {

@@ -20,18 +20,31 @@ static void retire_free(struct retire *retire)
     free(retire->id);
 }
 
-void core_lead_forget(struct core *core)
+/* What is being tried stays: its thread outlives the term. */
+static void forget_retires(struct core *core, bool all)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < core->n_retires; i++) {
+        if (core->retires[i].incarnation && !all) {
+            core->retires[n_kept++] = core->retires[i];
+        } else {
+            retire_free(&core->retires[i]);
+        }
+    }
+    core->n_retires = n_kept;
+    if (n_kept == 0) {
+        free(TAKE(core->retires));
+    }
+}
+
+void core_lead_forget(struct core *core, bool all)
 {
     for (size_t i = 0; i < core->n_leads; i++) {
         lead_free(&core->leads[i]);
     }
     free(TAKE(core->leads));
     core->n_leads = 0;
-    for (size_t i = 0; i < core->n_retires; i++) {
-        retire_free(&core->retires[i]);
-    }
-    free(TAKE(core->retires));
-    core->n_retires = 0;
+    forget_retires(core, all);
     snapshot_unref(TAKE(core->leads_of));
     core->autos.n_tasks = 0;
     core->apart = false;
@@ -92,6 +105,7 @@ static int retire_compare(const struct retire *retire, const struct retirement *
 static void sync_retires(struct core *core, uint64_t now_ms)
 {
     const struct snapshot *snapshot = core->snapshot;
+    bool inherited = !core->leads_of;
     struct retire *retires = xcalloc(snapshot->n_retirements + 1, sizeof(*retires));
     size_t old = 0;
     for (size_t i = 0; i < snapshot->n_retirements; i++) {
@@ -107,6 +121,9 @@ static void sync_retires(struct core *core, uint64_t now_ms)
                 .id = xstrdup(retirement->id),
                 .first_ms = now_ms,
             };
+        }
+        if (inherited) {
+            retires[i].held_ms = now_ms + core->options.retire_hold_ms;
         }
     }
     while (old < core->n_retires) {

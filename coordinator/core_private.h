@@ -112,7 +112,7 @@ struct retire {
     uint64_t first_ms;     /* when this leader saw it first */
     uint64_t recreated_ms; /* when it first saw a new connector of that name; 0: not yet */
     uint64_t incarnation;  /* of a try under way; 0: none */
-    uint64_t retry_ms, backoff_ms;
+    uint64_t retry_ms, backoff_ms, held_ms; /* held_ms: another leader may try it until then */
     bool done;
 };
 
@@ -186,7 +186,7 @@ void core_lead_statuses(struct core *core, uint64_t now_ms, struct decisions *ou
 
 /* core_lead_sync makes leads and retires match the snapshot; core_lead_forget drops them. */
 void core_lead_sync(struct core *core, uint64_t now_ms);
-void core_lead_forget(struct core *core);
+void core_lead_forget(struct core *core, bool all); /* all: also retirements under way */
 /* core_lead_find returns the leader's memory of a connector, NULL if it has none. */
 struct lead *core_lead_find(struct core *core, const char *name);
 /* lead_restart_due: a restart of the connector itself is asked for. */

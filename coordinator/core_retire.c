@@ -3,9 +3,10 @@
  * The leader's duty to end what deleted connectors left outside. A retirement runs when nobody runs
  * a task of that connector any more, again and again with growing pauses until it is done or its
  * time is over. A new connector of the same name waits a while for it; then its tasks use the same
- * session names, so the retirement must not be run any more and is dropped. Each has a thread while
- * it runs, so only some run at once and the others wait for their turn, whose turn came first goes
- * first: a broker that does not answer costs its own connectors time, not the others.
+ * session names, so the retirement must not be run any more and is dropped. What a leader before
+ * has left is not dropped until nobody else can be trying it. Each has a thread while it runs, so
+ * only some run at once and the others wait for their turn, whose turn came first goes first: a
+ * broker that does not answer costs its own connectors time, not the others.
  */
 #include "coordinator/core_private.h"
 #include "worker/base/mem.h"
@@ -152,7 +153,12 @@ void core_retired(struct core *core, uint64_t now_ms, struct out_records *out, u
         if (retire->incarnation) {
             continue; /* a try under way is not cut off: a new namesake waits for its end */
         }
-        if (is_over(core, retire, now_ms)) {
+        bool over = is_over(core, retire, now_ms);
+        if (over && now_ms < retire->held_ms && !names_in_use(core, retire->name)) {
+            core_wake(wake_ms, retire->held_ms);
+            continue;
+        }
+        if (over) {
             record_retired(out, retire->name, retire->id);
             continue;
         }

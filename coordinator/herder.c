@@ -12,8 +12,9 @@
 #define HANDOVER_MS 1000
 /* When to give up ending what a deleted connector left: its sessions have expired long before. */
 #define RETIRE_TTL_MS ((uint64_t)24 * 3600 * 1000)
-/* A killed predecessor leaves the group after the session time-out; then the news has to travel. */
-#define RIVAL_MARGIN_MS 2000
+/* A killed predecessor leaves the group after the session time-out, and by then a worker that is
+ * cut off has given up its slots, and the lead; then the news has to travel. */
+#define SESSION_MARGIN_MS 2000
 
 #define STAGE_JOINING "ensuring membership in the cluster"
 
@@ -107,7 +108,7 @@ static void note_rivals(struct herder *herder)
     if (!herder->members_known && elder) {
         herder->newcomer = true;
         herder->rival_deadline_ms =
-            clock_mono_ms() + (uint64_t)settings->session_timeout_ms + RIVAL_MARGIN_MS;
+            clock_mono_ms() + (uint64_t)settings->session_timeout_ms + SESSION_MARGIN_MS;
         log_info(NULL, "WORKER-PREDECESSOR",
                  "worker_id=%s reason=\"another instance with this URL is still in the group\"",
                  settings->worker_id);
@@ -460,6 +461,7 @@ static void make_core(struct herder *herder)
         .settle_ms = settings->settle_ms,
         .handover_ms = HANDOVER_MS,
         .retire_ttl_ms = RETIRE_TTL_MS,
+        .retire_hold_ms = (uint64_t)settings->session_timeout_ms + SESSION_MARGIN_MS,
     };
     struct core_port port;
     herder_core_port(herder, &port);

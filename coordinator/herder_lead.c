@@ -80,6 +80,10 @@ static void set_state(struct herder *herder, enum lead_state state, const char *
     if (lead->state == state) {
         return;
     }
+    if (lead->state == LEAD_ACTIVE) {
+        /* The next leader may let a new connector have the names of their sessions. */
+        runner_end_retirements(herder->runner);
+    }
     if (state == LEAD_ACTIVE || lead->state == LEAD_ACTIVE) {
         core_set_leading(herder->core, state == LEAD_ACTIVE);
         log_info(NULL, state == LEAD_ACTIVE ? "LEADER-GAINED" : "LEADER-LOST", "reason=\"%s\"",

@@ -23,7 +23,7 @@ struct runner {
     struct task_host host;
     struct list tasks;
     struct list retirements;
-    int stop_fd; /* readable once the retirements are to give up */
+    int stop_fd; /* readable while those in the list are to give up */
 };
 
 struct retirement {
@@ -66,7 +66,7 @@ struct runner *runner_new(const struct kvs *worker_props, const struct offset_po
     };
     list_init(&runner->tasks);
     list_init(&runner->retirements);
-    runner->stop_fd = eventfd(0, EFD_CLOEXEC);
+    runner->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ASSERT(runner->stop_fd >= 0);
     return runner;
 }
@@ -99,6 +99,21 @@ static void sweep(struct runner *runner)
     }
 }
 
+/* What is not retired yet stays recorded: the next leader goes on with it. */
+void runner_end_retirements(struct runner *runner)
+{
+    (void)eventfd_write(runner->stop_fd, 1);
+}
+
+/* What begins while others have still to give up gives up, too, and is tried again. */
+static void rearm(struct runner *runner)
+{
+    eventfd_t value;
+    if (list_empty(&runner->retirements)) {
+        (void)eventfd_read(runner->stop_fd, &value);
+    }
+}
+
 void runner_free(struct runner *runner)
 {
     if (!runner) {
@@ -108,8 +123,7 @@ void runner_free(struct runner *runner)
         list_remove(item);
         task_free(task_of_link(item));
     }
-    /* What is not retired yet stays recorded: the next leader goes on with it. */
-    (void)eventfd_write(runner->stop_fd, 1);
+    runner_end_retirements(runner);
     LIST_FOREACH(&runner->retirements, item) {
         list_remove(item);
         retirement_free(CONTAINER_OF(item, struct retirement, link));
@@ -237,8 +251,9 @@ static void *retire_main(void *arg)
         .err = err,
         .trace = err == ERR_OK ? NULL : error.text,
     };
-    retirement->host->on_event(retirement->host->arg, &event);
+    /* Whoever has the event finds it ended. */
     atomic_store(&retirement->ended, true);
+    retirement->host->on_event(retirement->host->arg, &event);
     return NULL;
 }
 
@@ -246,6 +261,7 @@ void runner_retire(struct runner *runner, uint64_t incarnation, const char *conn
                    const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs)
 {
     sweep(runner);
+    rearm(runner);
     struct retirement *retirement = xcalloc(1, sizeof(*retirement));
     list_init(&retirement->link);
     retirement->host = &runner->host;

@@ -88,3 +88,5 @@ void runner_update(struct runner *runner, uint64_t incarnation, const struct run
 /* runner_retire ends what a deleted connector left outside; RETIRE_EVENT_DONE follows. */
 void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
                    const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs);
+/* runner_end_retirements lets those that are under way give up; their events follow. */
+void runner_end_retirements(struct runner *runner);

@@ -67,6 +67,10 @@ static enum err fake_retire(const struct connector_facts *facts, const struct kv
         struct pollfd fd = { .fd = *facts->stop_fd, .events = POLLIN };
         (void)poll(&fd, 1, 60000);
     }
+    struct pollfd stop = { .fd = *facts->stop_fd, .events = POLLIN };
+    if (kvs_get(config, "ask.retire") && poll(&stop, 1, 0) > 0) {
+        return error_set(reterr, ERR_UNAVAILABLE, "asked to give up");
+    }
     const char *text = kvs_get(config, "fail.retire");
     if (text || n_task_configs != 2 || strcmp(facts->group_id, "g") != 0) {
         return error_set(reterr, ERR_UNAVAILABLE, "%s", text ? text : "wrong arguments");

@@ -410,7 +410,22 @@ void runner_retire(struct runner *runner, uint64_t incarnation, const char *conn
                    const struct kvs *config UNUSED, const struct kvs *task_configs UNUSED,
                    size_t n_task_configs UNUSED)
 {
-    runner_tell(runner, RETIRE_EVENT_DONE, incarnation);
+    lock_take(&world.lock);
+    bool holds = runner->hold_retirements;
+    runner->retirement = holds ? incarnation : 0;
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+    if (!holds) {
+        runner_tell(runner, RETIRE_EVENT_DONE, incarnation);
+    }
+}
+
+void runner_end_retirements(struct runner *runner)
+{
+    lock_take(&world.lock);
+    runner->n_retirement_ends++;
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
 }
 
 /* ---- connector.h: one kind, with as many tasks as tasks.max says ---- */

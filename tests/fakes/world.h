@@ -41,8 +41,11 @@ struct runner {
     void *arg;
     struct world_task tasks[WORLD_TASKS];
     size_t n_tasks;
-    bool declines;   /* updates */
-    bool hold_stops; /* tasks do not end by themselves when they are asked to */
+    bool declines;              /* updates */
+    bool hold_stops;            /* tasks do not end by themselves when they are asked to */
+    bool hold_retirements;      /* nor do retirements */
+    uint64_t retirement;        /* the newest that did not; 0: none */
+    unsigned n_retirement_ends; /* how often they were told to give up */
 };
 
 struct group {

@@ -54,7 +54,8 @@ int cf_setup(void **state)
         .n_slots = CF_SLOTS,
         .settle_ms = 3000,
         .handover_ms = 1000,
-        .retire_ttl_ms = 100000,
+        .retire_ttl_ms = 1000000,
+        .retire_hold_ms = CF_HOLD_MS,
     };
     f->port = (struct core_port){ f, fake_configs, fake_version };
     f->core = core_new(&options, &f->port);

@@ -5,7 +5,8 @@
 #include "coordinator/core.h"
 #include "tests/support/unit.h"
 
-#define CF_SLOTS 8
+#define CF_SLOTS   8
+#define CF_HOLD_MS 5000 /* retire_hold_ms */
 
 /* The core is worker "me:1"; time stands still unless a test moves it. */
 struct core_fixture {

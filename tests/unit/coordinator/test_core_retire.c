@@ -74,6 +74,7 @@ static void end_all(struct core_fixture *f, struct tally *tally, enum err err)
 static void begin(struct core_fixture *f, struct tally *tally)
 {
     cf_become_leader(f);
+    cf_reconcile(f); /* its term begins before */
     delete_many(f);
     decide(f, tally);
     f->now_ms += 3000; /* a worker may have been starting a task */
@@ -140,6 +141,101 @@ static void test_leadership_that_comes_back_starts_no_more_than_that(void **stat
     assert_int_equal(f->decisions.n_actions, AT_ONCE / 2);
 }
 
+/* Connector "a" is deleted, and made again while its retirement is being tried. Returns the try's
+ * incarnation. */
+static uint64_t retire_and_make_again(struct core_fixture *f)
+{
+    cf_become_leader(f);
+    cf_put_config(f, "a", "1", "1");
+    (void)cf_lead(f);
+    struct out_records records;
+    out_records_init(&records);
+    record_delete(&records, snapshot_find(f->snapshot, "a"));
+    record_retire(&records, snapshot_find(f->snapshot, "a"), "r1", 1);
+    for (size_t i = 0; i < records.n_items; i++) {
+        (void)cf_fold(f, records.items[i].topic, records.items[i].key, records.items[i].value);
+    }
+    out_records_fini(&records);
+    cf_reconcile(f);
+    f->now_ms += 3000;
+    cf_reconcile(f);
+    uint64_t incarnation = cf_only_action(f, ACTION_RETIRE);
+    cf_put_config(f, "a", "1", "2");
+    return incarnation;
+}
+
+static bool is_placed(const struct core_fixture *f)
+{
+    const struct connector_state *connector = snapshot_find(f->snapshot, "a");
+    return connector->n_tasks > 0 && connector->tasks[0].slot >= 0;
+}
+
+static void test_a_namesake_waits_for_a_try_that_began_in_an_earlier_term(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t incarnation = retire_and_make_again(f);
+    (void)cf_lead(f);
+    core_set_leading(f->core, false);
+    core_set_leading(f->core, true);
+    f->now_ms += CF_HOLD_MS + 20000;
+    (void)cf_lead(f);
+    f->now_ms += CF_HOLD_MS + 20000;
+    (void)cf_lead(f);
+    cf_reconcile(f);
+    cf_no_action(f); /* not tried twice at a time */
+    assert_int_equal(f->snapshot->n_retirements, 1);
+    assert_false(is_placed(f));
+    core_on_retired(f->core, incarnation, ERR_UNAVAILABLE);
+    (void)cf_lead(f);
+    assert_int_equal(f->snapshot->n_retirements, 0);
+    assert_true(is_placed(f));
+}
+
+static void test_a_try_that_ends_between_two_terms_is_not_waited_for(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t incarnation = retire_and_make_again(f);
+    (void)cf_lead(f);
+    core_set_leading(f->core, false);
+    core_on_retired(f->core, incarnation, ERR_OK);
+    core_set_leading(f->core, true);
+    cf_reconcile(f);
+    cf_no_action(f); /* it is done */
+    f->now_ms += CF_HOLD_MS;
+    (void)cf_lead(f);
+    assert_int_equal(f->snapshot->n_retirements, 0);
+    assert_true(is_placed(f));
+}
+
+/* The leader before may be cut off from Kafka, not from the MQTT broker, and end sessions still. */
+static void test_a_namesake_waits_until_the_leader_before_knows_that_it_leads_no_more(void **state)
+{
+    struct core_fixture *f = *state;
+    uint64_t incarnation = retire_and_make_again(f);
+    core_on_retired(f->core, incarnation, ERR_UNAVAILABLE);
+    core_set_leading(f->core, false);
+    f->now_ms += 100000;
+    core_set_leading(f->core, true);
+    cf_reconcile(f);
+    f->now_ms += 1000; /* the hand-over */
+    cf_reconcile(f);
+    core_on_retired(f->core, cf_only_action(f, ACTION_RETIRE), ERR_OK);
+    (void)cf_lead(f);
+    f->now_ms += CF_HOLD_MS - 1001;
+    (void)cf_lead(f);
+    assert_int_equal(f->snapshot->n_retirements, 1);
+    assert_false(is_placed(f));
+    struct out_records records;
+    uint64_t wake_ms = 0;
+    core_lead(f->core, f->now_ms, &records, &wake_ms);
+    out_records_fini(&records);
+    assert_true(wake_ms == f->now_ms + 1);
+    f->now_ms = wake_ms;
+    (void)cf_lead(f);
+    assert_int_equal(f->snapshot->n_retirements, 0);
+    assert_true(is_placed(f));
+}
+
 #define IN_CORE(test) cmocka_unit_test_setup_teardown(test, cf_setup, cf_teardown)
 
 int main(void)
@@ -148,6 +244,9 @@ int main(void)
         IN_CORE(test_only_some_retirements_run_at_once_and_the_others_follow),
         IN_CORE(test_retirements_that_fail_do_not_keep_others_waiting),
         IN_CORE(test_leadership_that_comes_back_starts_no_more_than_that),
+        IN_CORE(test_a_namesake_waits_for_a_try_that_began_in_an_earlier_term),
+        IN_CORE(test_a_try_that_ends_between_two_terms_is_not_waited_for),
+        IN_CORE(test_a_namesake_waits_until_the_leader_before_knows_that_it_leads_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,6 +181,43 @@ static void test_failed_write_is_told_and_nothing_is_there(void **state UNUSED)
     node_free(&node);
 }
 
+static bool retires(void *arg)
+{
+    const struct runner *runner = arg;
+    return runner->retirement != 0;
+}
+
+static bool was_told_to_end_retirements(void *arg)
+{
+    const struct runner *runner = arg;
+    return runner->n_retirement_ends > 0;
+}
+
+/* The next leader, or this one in its next term, may let a new connector have the same names. */
+static void test_who_leads_no_more_ends_its_retirements(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    struct runner *runner = node_runner(&node);
+    lock_take(&world.lock);
+    runner->hold_retirements = true;
+    lock_drop(&world.lock);
+    struct cluster_reply reply;
+    struct error error;
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    node_wait_running(&node, 3);
+    assert_int_equal(node_change(&node, CHANGE_DELETE, "c", &reply, &error), ERR_OK);
+    world_wait(retires, runner);
+    assert_int_equal(runner->n_retirement_ends, 0);
+    lock_take(&world.lock);
+    world.commit_error = ERR_TIMEOUT;
+    lock_drop(&world.lock);
+    assert_int_equal(node_change(&node, CHANGE_CREATE, "d", &reply, &error), ERR_IO);
+    world_wait(was_told_to_end_retirements, runner);
+    runner_tell(runner, RETIRE_EVENT_DONE, runner->retirement);
+    node_free(&node);
+}
+
 static bool all_updated(void *arg)
 {
     const struct runner *runner = arg;
@@ -496,6 +533,7 @@ int main(void)
         WORLD_TEST(test_a_leader_that_is_fenced_again_and_again_waits_longer_each_time),
         WORLD_TEST(test_more_slots_than_at_the_start_end_the_worker),
         WORLD_TEST(test_failed_write_is_told_and_nothing_is_there),
+        WORLD_TEST(test_who_leads_no_more_ends_its_retirements),
         WORLD_TEST(test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline),
         WORLD_TEST(test_revocation_waits_for_the_tasks),
         WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),

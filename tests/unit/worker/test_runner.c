@@ -326,6 +326,27 @@ static void test_a_retirement_that_waits_gives_up_when_the_runner_ends(void **st
     begin(f);
 }
 
+static void test_retirements_give_up_when_they_are_told_to_and_later_ones_do_not(void **state)
+{
+    struct fixture *f = *state;
+    struct kvs tasks[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    CLEANUP(kvs_fini) struct kvs hangs;
+    kvs_init(&hangs);
+    kvs_copy(&hangs, &f->config);
+    kvs_set(&hangs, "hang.retire", "yes");
+    kvs_set(&hangs, "fail.retire", "stopped");
+    kvs_set(&f->config, "ask.retire", "yes");
+    runner_retire(f->runner, 1, "c", &hangs, tasks, 2);
+    runner_end_retirements(f->runner);
+    uint64_t start_ms = clock_mono_ms();
+    assert_event(f, 1, 1, RETIRE_EVENT_DONE);
+    assert_int_equal(f->events[0].err, ERR_UNAVAILABLE);
+    assert_true(clock_mono_ms() - start_ms < 30000);
+    runner_retire(f->runner, 2, "c", &f->config, tasks, 2);
+    assert_event(f, 2, 2, RETIRE_EVENT_DONE);
+    assert_int_equal(f->events[1].err, ERR_OK);
+}
+
 static void test_moves_of_the_state_machine(void **state)
 {
     (void)state;
@@ -458,6 +479,7 @@ int main(void)
         RUNS(test_new_values_of_a_file_are_told_unless_switched_off),
         RUNS(test_a_task_that_failed_for_want_of_a_file_is_told_when_it_can_be_read),
         RUNS(test_a_retirement_that_waits_gives_up_when_the_runner_ends),
+        RUNS(test_retirements_give_up_when_they_are_told_to_and_later_ones_do_not),
         cmocka_unit_test(test_moves_of_the_state_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

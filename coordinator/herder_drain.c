@@ -31,6 +31,7 @@ static void end_hand_over(struct herder *herder)
     herder->handed_over = true;
     cond_broadcast(&herder->changed);
     lock_drop(&herder->lock);
+    herder->wake_ms = 0; /* the core has decided about this round before it knew of this */
 }
 
 void herder_on_drain(struct herder *herder, uint64_t deadline_ms)

@@ -355,6 +355,45 @@ static void test_drain_stops_tasks_says_so_and_leaves(void **state UNUSED)
     node_free(&node);
 }
 
+static void *drainer_main(void *arg)
+{
+    cluster_drain(((struct node *)arg)->cluster);
+    return NULL;
+}
+
+static bool all_asked_to_stop(void *arg)
+{
+    const struct runner *runner = arg;
+    size_t n = 0;
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        n += runner->tasks[i].deadline_ms > 0;
+    }
+    return n == 3;
+}
+
+/* Without slots the other one can take nothing over: what is left is stopped like anywhere. */
+static void
+test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over(void **state UNUSED)
+{
+    struct node leader;
+    struct node heir;
+    node_start_alone(&leader, "a:1");
+    assert_int_equal(node_create(&leader, "c"), ERR_OK);
+    node_wait_running(&leader, 3);
+    node_start(&heir, "b:1");
+    node_tell_members(&leader, &leader, &heir, WORLD_SLOTS);
+    struct runner *runner = node_runner(&leader);
+    struct thread drainer;
+    uint64_t begin_ms = clock_mono_ms();
+    thread_start(&drainer, "drainer", drainer_main, &leader);
+    world_wait(all_asked_to_stop, runner);
+    assert_true(clock_mono_ms() - begin_ms < 3500); /* of the 5000 that its tasks may take */
+    thread_join(&drainer);
+    node_wait_running(&leader, 0);
+    node_free(&heir);
+    node_free(&leader);
+}
+
 static void test_lost_group_is_unhealthy_until_it_comes_back(void **state UNUSED)
 {
     char stage[256];
@@ -537,6 +576,7 @@ int main(void)
         WORLD_TEST(test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline),
         WORLD_TEST(test_revocation_waits_for_the_tasks),
         WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
+        WORLD_TEST(test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over),
         WORLD_TEST(test_lost_group_is_unhealthy_until_it_comes_back),
         WORLD_TEST(test_a_loop_that_hangs_shows_and_one_that_goes_on_again_too),
         WORLD_TEST(test_leader_that_refuses_connections_is_replaced_at_once),

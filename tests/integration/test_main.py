@@ -115,7 +115,7 @@ def test_check_accepts_a_minimal_configuration_without_kafka(run):
 
 
 def test_a_probe_says_whether_a_worker_is_well(run, cluster):
-    worker = cluster(1).workers[0]
+    worker = cluster(1).workers[0].wait_slots()
     mine = {"listeners": worker.url}
     done = run(mine, "--probe")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -342,7 +342,7 @@ def test_worker_waits_for_kafka_and_says_so(cluster, fresh_kafka):
     )
     assert worker.alive() and health(worker).status == 503
     kafka.start()
-    worker.wait_serving(30)
+    worker.wait_serving(30).wait_slots()
     assert probes(worker) == {"startup": 200, "live": 200, "ready": 200}
 
 

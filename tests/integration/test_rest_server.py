@@ -138,6 +138,8 @@ def secured(lab, kafka, mosquitto, authority, tmp_path_factory):
         )
         made.secure.append(Secure(port, trusting(authority, client)))
         made.secure[-1].store = store
+    for worker in made.workers:
+        worker.wait_slots()
     yield made
     made.close()
 
@@ -188,11 +190,8 @@ def test_a_probe_takes_the_listeners_own_certificate_for_good(secured, tmp_path)
 
 
 def test_who_probes_needs_neither_certificate_nor_password_and_gets_nothing_else(secured):
-    for path in ("startup", "live"):
+    for path in ("startup", "live", "ready"):
         assert request("GET", f"{secured.probes}/health/{path}").status == 200
-    # A worker is ready with its slots, which the group gives it after it serves.
-    ready = f"{secured.probes}/health/ready"
-    wait_until(lambda: request("GET", ready).status == 200, 30, "the worker to be ready")
     for path in ("/", "/health", "/metrics", "/connectors", "/admin/loggers"):
         assert request("GET", secured.probes + path, headers=basic("ann")).status == 404
     assert request("POST", f"{secured.probes}/connectors", {}, headers=basic("ann")).status == 404

@@ -106,6 +106,15 @@ class RestPart(Proc):
         except OSError:
             return False
 
+    def wait_slots(self, timeout=30):
+        """Waits until /health/ready answers 200: a worker serves before the group gives it slots."""
+        self.wait_ready(
+            lambda: self.get("/health/ready", timeout=timeout).status == 200,
+            timeout,
+            f"GET {self.url}/health/ready answers 200",
+        )
+        return self
+
     def get(self, path, **options):
         return request("GET", self.url + path, **options)
 

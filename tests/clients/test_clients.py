@@ -107,7 +107,7 @@ def test_a_client_creates_reads_changes_and_deletes(pair, client, name, config):
     wait_seen(client, name, "RUNNING", 1)
     assert client.call("delete", name=name) is None
     assert name not in client.call("list")
-    assert truth(pair).get(f"/connectors/{name}").status == 404
+    wait_truth(pair, f"/connectors/{name}", 404)
 
 
 @able("pause", "resume")

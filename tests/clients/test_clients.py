@@ -22,9 +22,10 @@ def config(pair):
 
 @pytest.fixture
 def made(pair, client, name, config):
-    """A running connector that the client has created; gone after the test."""
+    """A connector that the client has created and sees running; gone after the test."""
     assert client.call("create", name=name, config={**config, "name": name}) == name
     pair.wait_running(name, tasks=2)
+    wait_seen(client, name, "RUNNING", 2)
     yield name
     pair.rest.delete(f"/connectors/{name}")
 
@@ -200,11 +201,21 @@ def offsets_of(pair, name):
     return {offset["partition"]["session"]: offset["offset"] for offset in told}
 
 
+def seen_offsets(client, name):
+    """The same, as the client tells them."""
+    told = client.call("offsets", name=name)
+    return {offset["partition"]["session"]: offset["offset"] for offset in told}
+
+
 @able("offsets", "alter_offsets", "reset_offsets")
 def test_a_client_reads_alters_and_resets_offsets(pair, client, made):
     wait_until(lambda: len(offsets_of(pair, made)) == 2, 20, "both sessions to have an offset")
+    wait_until(
+        lambda: seen_offsets(client, made) == offsets_of(pair, made),
+        20,
+        lambda: f"the client to see {offsets_of(pair, made)}: {seen_offsets(client, made)}",
+    )
     told = client.call("offsets", name=made)
-    assert {one["partition"]["session"]: one["offset"] for one in told} == offsets_of(pair, made)
     with pytest.raises(ClientError) as raised:
         client.call("reset_offsets", name=made)
     assert raised.value.status == 400

@@ -249,9 +249,21 @@ def test_a_follower_sends_writes_on_over_https_with_the_users_credentials(secure
             )
         assert secure.ask("DELETE", f"/connectors/{name}", None, basic("ann"))[0] == 204
     # One of the two asked the other, which knew the user too: never anybody without a name.
-    logs = "".join(worker.log.read_text() for worker in secured.workers)
-    assert logs.count("user=ann method=POST path=/connectors code=201") == 2
-    assert logs.count("user=ann method=POST path=/connectors?forward=false code=201") == 1
+    asked = {"/connectors": 2, "/connectors?forward=false": 1}
+
+    def lines():
+        logs = "".join(worker.log.read_text() for worker in secured.workers)
+        return {
+            path: logs.count(f"user=ann method=POST path={path} code=201") for path in asked
+        }
+
+    # A line follows the answer that it tells of.
+    wait_until(
+        lambda: all(count >= asked[path] for path, count in lines().items()),
+        30,
+        lambda: f"{asked} lines of the access log, there are {lines()}",
+    )
+    assert lines() == asked
 
 
 def test_a_leader_with_a_wrong_name_is_not_trusted(secured, authority):

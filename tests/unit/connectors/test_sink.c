@@ -379,6 +379,14 @@ static void test_a_task_that_ends_during_a_commit_needs_no_answer(void **state)
     assert_int_equal(f->failed, 0);
 }
 
+static void update(struct source_bench *f, const char *key, const char *value)
+{
+    kvs_set(&f->config, key, value);
+    const struct runner_update update = { &f->config, &f->task_configs[0], true,
+                                          clock_mono_ms() + SOURCE_PATIENCE_MS };
+    runner_update(f->runner, SOURCE_TASK, &update);
+}
+
 /* What is on its way, or will be sent again, was made by the config before. */
 static void test_an_update_that_costs_nothing_leaves_messages_as_they_are(void **state)
 {
@@ -391,14 +399,21 @@ static void test_an_update_that_costs_nothing_leaves_messages_as_they_are(void *
     wake();
     SERVE_UNTIL(f, kafka.n_published == 1);
     assert_true(has_text(f, type));
-    kvs_set(&f->config, "max.retry.time.ms", "100000");
-    const struct runner_update update = { &f->config, &f->task_configs[0], true,
-                                          clock_mono_ms() + SOURCE_PATIENCE_MS };
-    runner_update(f->runner, SOURCE_TASK, &update);
+    update(f, "max.retry.time.ms", "100000");
     SERVE_UNTIL(f, f->updated == 1);
     broker_hang_up(&f->broker);
     SERVE_UNTIL(f, kafka.n_published == 2);
     assert_true(has_text(f, type));
+}
+
+/* Every record becomes a dead letter. */
+static void start_with_letters(struct source_bench *f)
+{
+    kvs_set(&f->config, "errors.tolerance", "all");
+    kvs_set(&f->config, "errors.deadletterqueue.topic.name", "dlq");
+    kvs_set(&f->config, "value.converter", "org.apache.kafka.connect.json.JsonConverter");
+    start(f);
+    SERVE_UNTIL(f, f->running == 1);
 }
 
 /* More records than may be dead letters at a time; returns how long the last one is not taken
@@ -425,14 +440,40 @@ static void
 test_records_that_waited_for_dead_letters_are_taken_as_soon_as_these_are_safe(void **state)
 {
     struct source_bench *f = *state;
-    kvs_set(&f->config, "errors.tolerance", "all");
-    kvs_set(&f->config, "errors.deadletterqueue.topic.name", "dlq");
-    kvs_set(&f->config, "value.converter", "org.apache.kafka.connect.json.JsonConverter");
-    start(f);
-    SERVE_UNTIL(f, f->running == 1);
+    start_with_letters(f);
     bool soon = false;
     for (int i = 0; i < 3 && !soon; i++) {
         soon = letters_wait_ms(f) < SOON_MS;
+    }
+    assert_true(soon);
+}
+
+/* Returns how long a new config waits after the last dead letter of the old one is safe. */
+static uint64_t update_wait_ms(struct source_bench *f, const char *topic)
+{
+    size_t n_before = fake_producer_count();
+    int n_updated = f->updated;
+    kafka.to_give[0] = 1;
+    wake();
+    SERVE_UNTIL(f, fake_producer_count() == n_before + 1);
+    update(f, "mqtt.topic", topic);
+    uint64_t seen_ms = clock_mono_ms() + 50;
+    SERVE_UNTIL(f, clock_mono_ms() >= seen_ms);
+    assert_int_equal(f->updated, n_updated);
+    uint64_t begin_ms = clock_mono_ms();
+    fake_producer_settle(ERR_OK);
+    SERVE_UNTIL(f, f->updated == n_updated + 1);
+    return clock_mono_ms() - begin_ms;
+}
+
+static void test_an_update_is_taken_as_soon_as_dead_letters_are_safe(void **state)
+{
+    static const char *const topics[] = { "a", "b", "c" };
+    struct source_bench *f = *state;
+    start_with_letters(f);
+    bool soon = false;
+    for (size_t i = 0; i < N_ELEMENTS(topics) && !soon; i++) {
+        soon = update_wait_ms(f, topics[i]) < SOON_MS;
     }
     assert_true(soon);
 }
@@ -445,6 +486,7 @@ int main(void)
         SINK(test_a_record_that_comes_twice_commits_nothing_that_is_unacknowledged),
         SINK(test_a_task_that_ends_during_a_commit_needs_no_answer),
         SINK(test_records_that_waited_for_dead_letters_are_taken_as_soon_as_these_are_safe),
+        SINK(test_an_update_is_taken_as_soon_as_dead_letters_are_safe),
         SINK(test_an_update_that_costs_nothing_leaves_messages_as_they_are),
     };
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,5 +148,9 @@ void change_step(struct sink_task *task, bool stopping, uint64_t now_ms)
 uint64_t change_deadline(const struct sink_task *task)
 {
     const struct task_update *update = task_update_pending(task->context->control);
-    return update && task->next ? update->deadline_ms : UINT64_MAX;
+    if (!update || !task->next) {
+        return UINT64_MAX;
+    }
+    /* What it waits for may have ended behind the last step, as dead letters do. */
+    return backlog_items(task->backlog) > 0 ? update->deadline_ms : 0;
 }

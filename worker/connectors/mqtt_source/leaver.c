@@ -99,12 +99,25 @@ static void set_phase(struct reader *reader, enum leave_phase phase)
     reader_set_options(reader);
 }
 
+/* Whether these addresses have one in common with those of the settings. */
+static bool meets_settings(const struct reader *reader, const char *addresses)
+{
+    struct mqtt_uris uris = { NULL, 0 };
+    bool known = addresses && mqtt_uris_parse(addresses, &uris, NULL) == ERR_OK;
+    bool meets = known && mqtt_uris_meet(&uris, reader->settings->options.uris);
+    mqtt_uris_fini(&uris);
+    return meets;
+}
+
 /* The session is at the broker of the settings from now on, and recorded so. */
 static void arrive(struct reader *reader)
 {
     mqtt_uris_fini(&reader->old_uris);
     free(reader->broker);
     reader->broker = mqtt_uris_text(reader->settings->options.uris);
+    if (meets_settings(reader, reader->begun)) {
+        free(TAKE(reader->begun));
+    }
     reader->left_behind = reader->met = reader->other = reader->stale = false;
     reader->subscribed = true;
     reader->failing_ms = 0;
@@ -243,6 +256,16 @@ static bool is_fresh(const struct reader *reader)
     return reader->parted_ms > 0 && clock_mono_ms() <= reader->parted_ms + FRESH_MS;
 }
 
+/* The new broker is another one. That is recorded before anything is subscribed to there: after a
+ * crash the session that is made now would pass for the old one. */
+static void note_other(struct reader *reader)
+{
+    reader->other = true;
+    free(reader->begun);
+    reader->begun = mqtt_uris_text(reader->settings->options.uris);
+    reader_store_filters(reader);
+}
+
 void leaver_look(struct reader *reader)
 {
     if (reader->k < 0 && reader->phase == LEAVE_GONE) {
@@ -257,7 +280,8 @@ void leaver_look(struct reader *reader)
     bool short_lived = reader->settings->options.expiry_s < MIN_EXPIRY_S;
     if (moves && !keeps && !short_lived) {
         reader->old_uris = old;
-        reader->left_behind = reader->met = reader->other = reader->stale = false;
+        reader->left_behind = reader->met = reader->stale = false;
+        reader->other = reader->k >= 0 && meets_settings(reader, reader->begun);
         /* A session that was connected a moment ago is there, and what is queued can wait. */
         bool there = is_fresh(reader) && reader->phase == LEAVE_NOT;
         set_phase(reader, reader->k < 0 ? reader->phase : there ? LEAVE_MEET : LEAVE_FETCH);
@@ -291,9 +315,10 @@ void leaver_connected(struct reader *reader, bool session_present)
     }
     if (reader->phase == LEAVE_MEET && !reader->other) {
         /* Else it may have expired meanwhile, at the same broker. */
-        reader->other = is_fresh(reader);
-        reader->stale = reader->phase_over = !reader->other;
-        if (reader->stale) {
+        reader->stale = reader->phase_over = !is_fresh(reader);
+        if (!reader->stale) {
+            note_other(reader);
+        } else {
             /* Before it subscribes: nothing may be queued in a session that is ended again. */
             mqtt_session_drop(reader->session, MQTT_DOWN_ASKED, "the new broker came too late");
         }

@@ -338,7 +338,7 @@ static struct reader *make(const struct reader_parts *parts, int k, char *client
     reader->client_id = client_id;
     reader->since_ms = clock_mono_ms();
     filters_load(context->control, reader->client_id, &reader->recorded, &reader->leaving,
-                 &reader->broker);
+                 &reader->broker, &reader->begun);
     take_parts(reader, parts);
     leaver_look(reader);
     reader->window = window_new(event_fd, metrics_task(context->connector, context->task),
@@ -416,6 +416,7 @@ void reader_free(struct reader *reader)
     config_list_fini(&reader->leaving);
     mqtt_uris_fini(&reader->old_uris);
     free(reader->broker);
+    free(reader->begun);
     free(reader->client_id);
     free(reader);
 }

@@ -166,7 +166,7 @@ void reader_store_filters(struct reader *reader)
 {
     reader->subscribed = false;
     filters_store(reader->context->control, reader->client_id, &reader->recorded, &reader->leaving,
-                  reader->broker);
+                  reader->broker, reader->begun);
 }
 
 /* Stored before the UNSUBSCRIBE is sent: another session that gives up such a filter must not take

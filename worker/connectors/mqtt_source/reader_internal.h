@@ -51,10 +51,11 @@ struct reader {
     uint64_t began_ms;         /* when this phase began */
     uint64_t tried_ms;         /* since when it finds no broker */
     char *broker;              /* that the session is recorded to be at; NULL: unknown */
+    char *begun;               /* another that did not know it, where it is now as well; or NULL */
     struct mqtt_uris old_uris; /* the same, while it moves from there */
     uint64_t parted_ms;        /* when the last connection was ended here; 0: it was not */
     bool stale;                /* that is too long ago to tell a broker by its session */
-    bool other;                /* the new broker did not know the session */
+    bool other;                /* the new broker did not know the session: see begun */
     bool met;                  /* the new broker has granted the subscriptions */
     bool left_behind;          /* the old broker keeps the session: what is next is NOT */
     bool elsewhere;            /* the session at the new broker is not the one that is recorded */

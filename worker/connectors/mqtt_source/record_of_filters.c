@@ -25,11 +25,18 @@ static void read_list(const cJSON *offset, const char *name, struct config_list 
     }
 }
 
+/* Owned; NULL: there is none. */
+static char *read_text(const cJSON *offset, const char *name)
+{
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(offset, name);
+    return cJSON_IsString(text) ? xstrdup(text->valuestring) : NULL;
+}
+
 void filters_load(struct task_control *control, const char *client_id,
                   struct config_list *ret_filters, struct config_list *ret_leaving,
-                  char **ret_broker)
+                  char **ret_broker, char **ret_begun)
 {
-    *ret_broker = NULL;
+    *ret_broker = *ret_begun = NULL;
     *ret_filters = (struct config_list){ NULL, 0 };
     *ret_leaving = (struct config_list){ NULL, 0 };
     CLEANUP(free_charp) char *partition = partition_of(client_id);
@@ -40,8 +47,8 @@ void filters_load(struct task_control *control, const char *client_id,
     }
     read_list(offset, "filters", ret_filters);
     read_list(offset, "leaving", ret_leaving);
-    const cJSON *broker = cJSON_GetObjectItemCaseSensitive(offset, "broker");
-    *ret_broker = cJSON_IsString(broker) ? xstrdup(broker->valuestring) : NULL;
+    *ret_broker = read_text(offset, "broker");
+    *ret_begun = read_text(offset, "begun");
     filter_list_add_all(ret_filters, ret_leaving);
 }
 
@@ -51,7 +58,8 @@ static bool holds(struct task_control *control, const char *client_id, const cha
     struct config_list filters;
     struct config_list leaving;
     CLEANUP(free_charp) char *broker = NULL;
-    filters_load(control, client_id, &filters, &leaving, &broker);
+    CLEANUP(free_charp) char *begun = NULL;
+    filters_load(control, client_id, &filters, &leaving, &broker, &begun);
     bool held = filter_list_has(&filters, filter) && !filter_list_has(&leaving, filter);
     config_list_fini(&filters);
     config_list_fini(&leaving);
@@ -122,7 +130,7 @@ static void add_list(cJSON *offset, const char *name, const struct config_list *
 
 void filters_store(struct task_control *control, const char *client_id,
                    const struct config_list *filters, const struct config_list *leaving,
-                   const char *broker)
+                   const char *broker, const char *begun)
 {
     CLEANUP(json_delete) cJSON *offset = cJSON_CreateObject();
     struct config_list staying;
@@ -134,6 +142,9 @@ void filters_store(struct task_control *control, const char *client_id,
     }
     if (broker) {
         (void)cJSON_AddStringToObject(offset, "broker", broker);
+    }
+    if (begun) {
+        (void)cJSON_AddStringToObject(offset, "begun", begun);
     }
     CLEANUP(free_charp) char *text = json_print(offset);
     CLEANUP(free_charp) char *partition = partition_of(client_id);
@@ -170,14 +181,17 @@ enum err filters_check_offset(const cJSON *partition, const cJSON *offset, struc
     const cJSON *filters = cJSON_GetObjectItemCaseSensitive(offset, "filters");
     const cJSON *leaving = cJSON_GetObjectItemCaseSensitive(offset, "leaving");
     const cJSON *broker = cJSON_GetObjectItemCaseSensitive(offset, "broker");
-    bool whole = cJSON_GetArraySize(offset) == 1 + (leaving != NULL) + (broker != NULL);
+    const cJSON *begun = cJSON_GetObjectItemCaseSensitive(offset, "begun");
+    bool whole =
+        cJSON_GetArraySize(offset) == 1 + (leaving != NULL) + (broker != NULL) + (begun != NULL);
     if (!whole || !cJSON_IsArray(filters) || (leaving && !cJSON_IsArray(leaving)) ||
-        (broker && !cJSON_IsString(broker))) {
+        (broker && !cJSON_IsString(broker)) || (begun && !cJSON_IsString(begun))) {
         return error_set(
             reterr, ERR_INVALID,
             "The offset of an MQTT source must be null or {\"filters\": [..]}, a list "
             "of topic filters that the session is subscribed to, with \"leaving\": "
-            "[..] if some are just being given up and \"broker\": the addresses that it was at");
+            "[..] if some are just being given up, \"broker\": the addresses that it was at, and "
+            "\"begun\": those where it has begun anew");
     }
     enum err err = check_filters(filters, "filters", reterr);
     return err || !leaving ? err : check_filters(leaving, "leaving", reterr);

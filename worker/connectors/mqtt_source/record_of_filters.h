@@ -9,11 +9,12 @@
 #include "worker/connectors/mqtt_source/settings.h"
 
 /* filters_load reads the filters recorded for a session, and those of them that it may have lost
- * since, as they were being given up; empty lists if there are none; and at which broker (as
- * mqtt_uris_text writes it; NULL: nobody says). All are owned. */
+ * since, as they were being given up; empty lists if there are none; at which broker (as
+ * mqtt_uris_text writes it; NULL: nobody says); and at which other one it has begun anew, while it
+ * moves there. All are owned. */
 void filters_load(struct task_control *control, const char *client_id,
                   struct config_list *ret_filters, struct config_list *ret_leaving,
-                  char **ret_broker);
+                  char **ret_broker, char **ret_begun);
 /* filters_may_go tells whether a filter that session k gives up (recorded: all that it holds) is
  * safe with the connector: not wanted any more, or subscribed to by whoever is to have it now.
  * Until then the two of them rather double it. */
@@ -29,10 +30,10 @@ void filters_forget(struct task_control *control, const char *client_id);
 /* filters_store records them. */
 void filters_store(struct task_control *control, const char *client_id,
                    const struct config_list *filters, const struct config_list *leaving,
-                   const char *broker);
+                   const char *broker, const char *begun);
 /* filters_check_offset tells whether partition and offset (NULL: to be forgotten) are what is
  * recorded: {"session":"<client id>"} and {"filters":["<filter>",...],"leaving":[...],
- * "broker":"<addresses>"}, where leaving names what is being given up; the last two may be missing.
- * ERR_INVALID with a text. Pure. Thread: any. */
+ * "broker":"<addresses>","begun":"<addresses>"}, where leaving names what is being given up; the
+ * last three may be missing. ERR_INVALID with a text. Pure. Thread: any. */
 enum err filters_check_offset(const cJSON *partition, const cJSON *offset,
                               struct error *reterr) MUST_CHECK;

@@ -42,7 +42,7 @@ struct subscribe_request {
     X(WAITS) /* until the wanted ones are granted */                                               \
     X(DRAIN) /* what the broker has queued for them is to come first */                            \
     X(ASKED) /* UNSUBSCRIBE is on its way */                                                       \
-    X(LATER) /* the broker did not answer: tried again on the next connection */
+    X(LATER) /* the broker did not answer yet: tried again on the next connection */
 
 enum surplus_state {
 #define X(name) SURPLUS_##name,

@@ -166,6 +166,7 @@ static void revise(struct mqtt_session *session, uint64_t now_ms)
     config_list_fini(&sure);
     config_list_fini(&list);
     session->surplus_state = SURPLUS_NONE;
+    session->unsubscribe_id = 0;
     session->drained = false;
     if (session->surplus.n_items > 0) {
         drain(session, now_ms);
@@ -210,7 +211,6 @@ static void tick_asked(struct mqtt_session *session, uint64_t now_ms)
              "session=\"%s\" reason=\"the broker did not answer the UNSUBSCRIBE; it is sent again "
              "on the next connection\"",
              session->options->client_id);
-    session->unsubscribe_id = 0;
     session->surplus_state = SURPLUS_LATER;
 }
 

@@ -264,6 +264,24 @@ static void test_time_in_which_nothing_is_read_does_not_count_for_the_unsuback(v
     }
 }
 
+static void test_late_answer_to_an_unsubscribe_counts(void **state)
+{
+    struct bench *bench = *state;
+    config_list_split("$share/g/a,old", &bench->recorded);
+    bench_begin(bench);
+    bench_connect(bench, true);
+    assert_int_equal(next_packet(bench), PACKET_UNSUBSCRIBE);
+    uint16_t id = broker_id(&bench->broker);
+    bench_turn(bench);
+    mqtt_session_tick(bench->session, clock_mono_ms() + 20000, true, false);
+    broker_unsuback(&bench->broker, id);
+    uint64_t deadline_ms = clock_mono_ms() + 20000;
+    while (strcmp(bench->subscribed, "$share/g/a") != 0) {
+        assert_true(clock_mono_ms() < deadline_ms);
+        bench_turn(bench);
+    }
+}
+
 /* Sends messages until a packet of this type comes. */
 static void busy_until(struct bench *bench, enum packet_type wanted)
 {
@@ -328,6 +346,7 @@ int main(void)
         IN_BENCH(test_removed_filter_stays_while_its_messages_are_not_read),
         IN_BENCH(test_removed_filter_wakes_nobody_while_nothing_is_read),
         IN_BENCH(test_time_in_which_nothing_is_read_does_not_count_for_the_unsuback),
+        IN_BENCH(test_late_answer_to_an_unsubscribe_counts),
         IN_BENCH(test_filter_that_comes_back_after_an_unanswered_unsubscribe_is_asked_for_again),
         IN_BENCH(test_refused_new_filter_keeps_the_old_one),
     };

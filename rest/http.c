@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "rest/job_pool.h"
+#include "rest/newcomers.h"
 #include "rest/reaper.h"
 #include "rest/tls.h"
 #include "worker/base/clock.h"
@@ -64,6 +65,7 @@ struct port {
 /* A connection, from its start to just before its socket is closed. */
 struct connection {
     struct reaped socket; /* watched while it owes us bytes or takes our answer */
+    struct newcomer newcomer;
     const struct port *port;
     struct tls_identity *identity; /* NULL: plain */
 };
@@ -102,6 +104,7 @@ struct http_server {
     struct lock lock;
     struct cond ended; /* n_active has become 0 */
     unsigned n_active; /* requests between their first byte and their end; under lock */
+    struct newcomers newcomers;
     struct reaper *reaper;
     struct job_pool *pool;
 };
@@ -131,11 +134,13 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
             connection->identity = tls_begin(port->tls, info->tls_session);
         }
         *context = connection;
+        newcomers_add(&port->server->newcomers, &connection->newcomer);
         atomic_fetch_add(&port->places->n_taken, 1);
         watch(connection);
     } else if (*context) {
         struct connection *connection = *context;
         unwatch(connection);
+        newcomers_remove(&port->server->newcomers, &connection->newcomer);
         tls_end(connection->identity);
         free(connection);
         *context = NULL;
@@ -440,6 +445,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     if (!exchange->begun) {
         exchange->begun = true;
         set_active(server, exchange, true);
+        /* In this order: http_stop waits for the one, then for the other. */
+        newcomers_remove(&server->newcomers, &connection_of(mhd)->newcomer);
         notice_end(mhd);
         exchange->refused = early_refusal(exchange, version);
         return exchange->refused && must_answer_early(mhd, exchange) ? answer(exchange, method)
@@ -512,6 +519,7 @@ static void server_free(struct http_server *server)
     }
     job_pool_free(server->pool);
     reaper_stop(server->reaper);
+    newcomers_fini(&server->newcomers);
     cond_fini(&server->ended);
     lock_fini(&server->lock);
     free(server);
@@ -531,6 +539,7 @@ enum err http_start(const struct http_options *options, struct http_server **ret
     server->arg = options->arg;
     lock_init(&server->lock, LOCK_RANK_REST);
     cond_init(&server->ended);
+    newcomers_init(&server->newcomers);
     server->pool = job_pool_start(options->max_blocking);
     server->reaper = reaper_start(2 * options->idle_timeout_ms);
     ASSERT(options->n_listens <= HTTP_MAX_LISTENERS);
@@ -564,6 +573,7 @@ void http_stop(struct http_server *server, uint64_t deadline_ms)
             (void)close(fd);
         }
     }
+    newcomers_wait(&server->newcomers, deadline_ms);
     lock_take(&server->lock);
     while (server->n_active > 0 && cond_wait_until(&server->ended, &server->lock, deadline_ms)) {
     }

@@ -120,6 +120,7 @@ struct http_server;
 /* http_start begins to serve; ret_server is owned. Errors: ERR_IO. Thread: main. */
 enum err http_start(const struct http_options *options, struct http_server **ret_server,
                     struct error *reterr) MUST_CHECK;
-/* http_stop accepts no more, waits until running requests are answered or deadline_ms (monotonic)
- * passed, then closes all connections, joins the threads and frees the server; NULL is fine. */
+/* http_stop accepts no more, waits until running requests, and the first ones of connections made
+ * just now (newcomers.h), are answered or deadline_ms (monotonic) passed, then closes all
+ * connections, joins the threads and frees the server; NULL is fine. */
 void http_stop(struct http_server *server, uint64_t deadline_ms);

@@ -8,6 +8,7 @@
 
 #include "worker/base/clock.h"
 #include "worker/base/mem.h"
+#include "worker/base/open_files.h"
 #include "worker/kafka/consumer_internal.h"
 #include "worker/kafka/join_state.h"
 #include "worker/kafka/topic_search.h"
@@ -479,7 +480,7 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
     int interval_ms = 0;
     enum err err = consumer->event_fd >= 0
                        ? ERR_OK
-                       : error_set(reterr, ERR_IO, "eventfd: %s", strerror(errno));
+                       : open_files_error(reterr, "the consumer cannot start", errno);
     err = err ? err : make_conf(options, &conf, &consumer->poll_every_ms, &interval_ms, reterr);
     if (err == ERR_OK) {
         rd_kafka_conf_set_opaque(conf, consumer);

@@ -55,11 +55,10 @@ struct watch {
     watch_fn *on_change;
     void *arg;
     struct queue ops;
-    struct lock lock; /* guards `started` */
-    bool started;
+    struct lock lock; /* guards the start of the thread, with which fd is there */
+    int fd;           /* -1: not started */
     struct thread thread;
-    struct list subjects; /* the thread's, as all below */
-    int fd;
+    struct list subjects; /* the thread's */
 };
 
 static void subject_free(struct subject *subject)
@@ -315,20 +314,18 @@ struct watch *watch_new(const struct providers *providers, watch_fn *on_change, 
     return watch;
 }
 
-/* False when the system has no inotify left: then nothing is watched. */
+/* False when the system has no inotify or descriptor left: then this is not watched, and the next
+ * one tries again. */
 static bool start(struct watch *watch)
 {
     lock_take(&watch->lock);
-    bool first = !watch->started;
-    if (first) {
-        watch->started = true;
-        watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    }
-    int error = first && watch->fd < 0 ? errno : 0;
-    if (first && watch->fd >= 0) {
+    bool first = watch->fd < 0;
+    int fd = first ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : watch->fd;
+    int error = fd < 0 ? errno : 0;
+    if (first && fd >= 0) {
+        watch->fd = fd;
         thread_start(&watch->thread, "provider-watch", watch_main, watch);
     }
-    bool works = watch->fd >= 0;
     lock_drop(&watch->lock);
     if (error) {
         log_warn(NULL, "PROVIDER-WATCH-FAILED",
@@ -336,7 +333,7 @@ static bool start(struct watch *watch)
                  " hand\"",
                  strerror(error));
     }
-    return works;
+    return !error;
 }
 
 static void push(struct watch *watch, struct subject *subject)
@@ -372,7 +369,7 @@ void watch_add(struct watch *watch, uint64_t id, const char *label, const struct
 void watch_remove(struct watch *watch, uint64_t id)
 {
     lock_take(&watch->lock);
-    bool works = watch->started && watch->fd >= 0;
+    bool works = watch->fd >= 0;
     lock_drop(&watch->lock);
     if (works) {
         push(watch, subject_new(WATCH_REMOVE, id, ""));

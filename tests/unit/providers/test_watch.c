@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "folder.h"
+#include "tests/support/no_files.h"
 #include "tests/support/unit.h"
 #include "worker/base/mem.h"
 #include "worker/providers/watch.h"
@@ -192,6 +193,25 @@ static void test_what_is_removed_is_not_told(void **state)
     watch_remove(f->watch, 7);
 }
 
+static void test_a_watch_that_could_not_be_made_is_made_later(void **state)
+{
+    struct fixture *f = *state;
+    folder_write(&f->folder, "a", "one");
+    CLEANUP(free_charp) char *value = xasprintf("${dir:%s:a}", f->folder.path);
+    kvs_set(&f->config, "password", value);
+    struct resolution resolution;
+    struct error error;
+    assert_int_equal(providers_resolve(f->providers, &f->config, &resolution, &error), ERR_OK);
+    rlim_t before = no_files_begin();
+    watch_add(f->watch, 8, "", &f->config, &resolution);
+    no_files_end(before);
+    watch_remove(f->watch, 8);
+    watch_add(f->watch, 9, "", &f->config, &resolution);
+    resolution_fini(&resolution);
+    folder_write(&f->folder, "a", "two");
+    assert_int_equal(told(f, PATIENCE_MS), 9);
+}
+
 static void test_without_files_no_thread_is_made(void **state)
 {
     struct fixture *f = *state;
@@ -217,6 +237,7 @@ int main(void)
         WITH_WATCH(test_a_link_that_turns_is_told),
         WITH_WATCH(test_a_change_before_the_watch_began_is_told),
         WITH_WATCH(test_what_is_removed_is_not_told),
+        WITH_WATCH(test_a_watch_that_could_not_be_made_is_made_later),
         WITH_WATCH(test_without_files_no_thread_is_made),
 #undef WITH_WATCH
     };

@@ -186,8 +186,8 @@ static void test_what_is_removed_is_not_told(void **state)
     struct fixture *f = *state;
     folder_write(&f->folder, "a", "one");
     add(f, 7, "", "a");
-    settle(f);
     watch_remove(f->watch, 7);
+    settle(f); /* so that it is removed, and not being looked at for an earlier event */
     folder_write(&f->folder, "a", "two");
     settle(f);
     watch_remove(f->watch, 7);

@@ -104,15 +104,19 @@ static void on_assigned(void *arg, const int32_t *slots, size_t n_slots)
 }
 
 /* The group goes on only when the tasks of these slots have stopped here: that is what keeps a
- * task from running twice while everybody is alive. */
+ * task from running twice while everybody is alive. Not longer than the group waits for a member:
+ * this one would lose all its slots, and not only the tasks that are slow to stop. */
 static void on_revoked(void *arg, const int32_t *slots, size_t n_slots)
 {
     struct herder *herder = arg;
+    const struct settings *settings = herder->options.settings;
+    uint64_t group_ms = (uint64_t)settings->rebalance_timeout_ms;
+    bool group_first = group_ms < settings->graceful_ms;
     struct herder_op *op = slots_op(HERDER_OP_REVOKED, slots, n_slots);
     uint64_t ticket = ++herder->next_ticket;
     op->ticket = ticket;
     herder_post(herder, op);
-    uint64_t deadline = clock_mono_ms() + herder->options.settings->graceful_ms;
+    uint64_t deadline = clock_mono_ms() + (group_first ? group_ms : settings->graceful_ms);
     lock_take(&herder->lock);
     while (herder->revokes_done < ticket && !herder->abandoned) {
         if (!cond_wait_until(&herder->changed, &herder->lock, deadline)) {
@@ -122,9 +126,9 @@ static void on_revoked(void *arg, const int32_t *slots, size_t n_slots)
     bool done = herder->revokes_done >= ticket;
     lock_drop(&herder->lock);
     if (!done) {
-        log_warn(NULL, "CLAIMS-REVOKE-LATE",
-                 "slots=%zu reason=\"tasks did not stop within task.shutdown.graceful.timeout.ms\"",
-                 n_slots);
+        log_warn(NULL, "CLAIMS-REVOKE-LATE", "slots=%zu reason=\"tasks did not stop within %s\"",
+                 n_slots,
+                 group_first ? "rebalance.timeout.ms" : "task.shutdown.graceful.timeout.ms");
     }
 }
 

@@ -78,9 +78,10 @@ struct world {
     enum err refusal;
     uint64_t writer_epoch; /* of the newest initialised writer */
     unsigned n_inits;
-    bool writer_blocked;        /* commits wait */
-    enum err commit_error;      /* the next commit fails with it */
-    const char *connectors_dir; /* of nodes that are begun from now on; NULL: none */
+    bool writer_blocked;           /* commits wait */
+    enum err commit_error;         /* the next commit fails with it */
+    const char *connectors_dir;    /* of nodes that are begun from now on; NULL: none */
+    const char *rebalance_timeout; /* the same; NULL: the default */
 };
 
 extern struct world world;

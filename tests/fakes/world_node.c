@@ -36,6 +36,9 @@ void node_begin(struct node *node, const char *worker_id)
         kvs_set(&props, "connectors.dir", world.connectors_dir);
         kvs_set(&props, "connectors.dir.delete.delay.ms", "0");
     }
+    if (world.rebalance_timeout) {
+        kvs_set(&props, "rebalance.timeout.ms", world.rebalance_timeout);
+    }
     CLEANUP(free_charp) char *url = xasprintf("http://%s", worker_id);
     struct cluster_options options = {
         .props = &props, .worker_id = worker_id, .url = url, .on_fatal = on_fatal, .arg = node

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of the herder on its threads, in a world of fakes: who leads, how tasks are handed over,
- * how it drains, what it does in trouble.
+ * what it does in trouble. How it goes is in test_herder_drain.c.
  *
  * fakes: world world_node
  */
@@ -274,126 +274,6 @@ test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline(void 
     node_free(&node);
 }
 
-struct revoker {
-    struct thread thread;
-    struct node *node;
-    bool done; /* under the world's lock */
-};
-
-static void *revoker_main(void *arg)
-{
-    struct revoker *revoker = arg;
-    node_revoke(revoker->node, 0, WORLD_SLOTS - 1, false); /* the last one stays: it leads on */
-    lock_take(&world.lock);
-    revoker->done = true;
-    cond_broadcast(&world.changed);
-    lock_drop(&world.lock);
-    return NULL;
-}
-
-static bool one_asked_to_stop(void *arg)
-{
-    const struct runner *runner = arg;
-    for (size_t i = 0; i < runner->n_tasks; i++) {
-        if (runner->tasks[i].deadline_ms > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void test_revocation_waits_for_the_tasks(void **state UNUSED)
-{
-    struct node node;
-    node_start_alone(&node, "a:1");
-    assert_int_equal(node_create(&node, "c"), ERR_OK);
-    for (int task = 0; task < 3; task++) {
-        char key[32];
-        (void)snprintf(key, sizeof(key), "status-task-c-%d", task);
-        world_wait_record(key, "\"RUNNING\"");
-    }
-    struct runner *runner = node_runner(&node);
-    lock_take(&world.lock);
-    runner->hold_stops = true;
-    lock_drop(&world.lock);
-    struct revoker revoker = { .node = &node };
-    thread_start(&revoker.thread, "revoker", revoker_main, &revoker);
-    world_wait(one_asked_to_stop, runner);
-    /* When this has its answer, the herder has long been through with the revocation's op. */
-    assert_int_equal(node_create(&node, "d"), ERR_OK);
-    lock_take(&world.lock);
-    bool early = revoker.done;
-    runner->hold_stops = false;
-    lock_drop(&world.lock);
-    assert_false(early);
-    for (size_t i = 0; i < 3; i++) {
-        if (runner->tasks[i].deadline_ms > 0) {
-            runner_tell(runner, TASK_EVENT_STOPPED, runner->tasks[i].incarnation);
-        }
-    }
-    thread_join(&revoker.thread);
-    node_free(&node);
-}
-
-static void test_drain_stops_tasks_says_so_and_leaves(void **state UNUSED)
-{
-    struct node node;
-    node_start_alone(&node, "a:1");
-    assert_int_equal(node_create(&node, "c"), ERR_OK);
-    node_wait_running(&node, 3);
-    world_wait_record("status-task-c-2", "\"RUNNING\"");
-    uint64_t begin = clock_mono_ms();
-    cluster_drain(node.cluster);
-    assert_true(clock_mono_ms() - begin < 4000);
-    assert_true(node_group(&node)->left);
-    node_wait_running(&node, 0);
-    world_wait_record("status-task-c-2", "\"UNASSIGNED\"");
-    char stage[256];
-    int64_t since;
-    assert_int_equal(cluster_health(node.cluster, stage, sizeof(stage), &since), CLUSTER_DRAINING);
-    assert_int_equal(node_create(&node, "d"), ERR_NOT_LEADER);
-    node_free(&node);
-}
-
-static void *drainer_main(void *arg)
-{
-    cluster_drain(((struct node *)arg)->cluster);
-    return NULL;
-}
-
-static bool all_asked_to_stop(void *arg)
-{
-    const struct runner *runner = arg;
-    size_t n = 0;
-    for (size_t i = 0; i < runner->n_tasks; i++) {
-        n += runner->tasks[i].deadline_ms > 0;
-    }
-    return n == 3;
-}
-
-/* Without slots the other one can take nothing over: what is left is stopped like anywhere. */
-static void
-test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over(void **state UNUSED)
-{
-    struct node leader;
-    struct node heir;
-    node_start_alone(&leader, "a:1");
-    assert_int_equal(node_create(&leader, "c"), ERR_OK);
-    node_wait_running(&leader, 3);
-    node_start(&heir, "b:1");
-    node_tell_members(&leader, &leader, &heir, WORLD_SLOTS);
-    struct runner *runner = node_runner(&leader);
-    struct thread drainer;
-    uint64_t begin_ms = clock_mono_ms();
-    thread_start(&drainer, "drainer", drainer_main, &leader);
-    world_wait(all_asked_to_stop, runner);
-    assert_true(clock_mono_ms() - begin_ms < 3500); /* of the 5000 that its tasks may take */
-    thread_join(&drainer);
-    node_wait_running(&leader, 0);
-    node_free(&heir);
-    node_free(&leader);
-}
-
 static void test_lost_group_is_unhealthy_until_it_comes_back(void **state UNUSED)
 {
     char stage[256];
@@ -574,9 +454,6 @@ int main(void)
         WORLD_TEST(test_failed_write_is_told_and_nothing_is_there),
         WORLD_TEST(test_who_leads_no_more_ends_its_retirements),
         WORLD_TEST(test_new_config_is_handed_to_running_tasks_and_restarts_those_that_decline),
-        WORLD_TEST(test_revocation_waits_for_the_tasks),
-        WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
-        WORLD_TEST(test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over),
         WORLD_TEST(test_lost_group_is_unhealthy_until_it_comes_back),
         WORLD_TEST(test_a_loop_that_hangs_shows_and_one_that_goes_on_again_too),
         WORLD_TEST(test_leader_that_refuses_connections_is_replaced_at_once),

@@ -295,6 +295,11 @@ bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slo
     return true;
 }
 
+bool core_knows_task(struct core *core, const char *connector, int task)
+{
+    return core_own(core, connector, task, false) != NULL;
+}
+
 void core_each_task(const struct core *core, core_task_fn *fn, void *arg)
 {
     for (size_t i = 0; i < core->n_own; i++) {

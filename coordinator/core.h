@@ -146,6 +146,8 @@ bool core_lead_refused(struct core *core, const char *text, uint64_t now_ms);
 /* core_slots_idle tells whether no task of these slots is still running here: a revocation may be
  * completed. */
 bool core_slots_idle(const struct core *core, const int32_t *slots, size_t n_slots);
+/* core_knows_task tells whether a task runs here, is to, or has something to say still. */
+bool core_knows_task(struct core *core, const char *connector, int task);
 /* core_each_task calls fn for each task that has a thread on this worker. */
 typedef void core_task_fn(void *arg, const char *connector, int task);
 void core_each_task(const struct core *core, core_task_fn *fn, void *arg);

@@ -303,6 +303,11 @@ static void act(struct herder *herder, const struct action *action, uint64_t now
     }
 }
 
+static bool is_known(void *arg, const char *connector, int task)
+{
+    return core_knows_task(arg, connector, task);
+}
+
 static void reconcile(struct herder *herder, uint64_t now_ms)
 {
     herder->wake_ms = UINT64_MAX;
@@ -318,6 +323,7 @@ static void reconcile(struct herder *herder, uint64_t now_ms)
     herder_write_plain(herder, &decisions.statuses);
     herder->wake_ms = decisions.wake_ms;
     decisions_fini(&decisions);
+    runner_sweep(herder->runner, is_known, herder->core);
 }
 
 /* ---- each round ---- */

@@ -81,15 +81,8 @@ static void retirement_free(struct retirement *retirement)
     free(retirement);
 }
 
-static void sweep(struct runner *runner)
+static void sweep_retirements(struct runner *runner)
 {
-    LIST_FOREACH(&runner->tasks, item) {
-        struct task *task = task_of_link(item);
-        if (task_done(task)) {
-            list_remove(item);
-            task_free(task);
-        }
-    }
     LIST_FOREACH(&runner->retirements, item) {
         struct retirement *retirement = CONTAINER_OF(item, struct retirement, link);
         if (atomic_load(&retirement->ended)) {
@@ -145,29 +138,56 @@ static struct task *find(struct runner *runner, uint64_t incarnation)
     return NULL;
 }
 
-/* Whether an earlier incarnation is still in the list; swept only after the new one has taken the
- * same metrics, so that counters go on. */
-static bool ran_before(struct runner *runner, const struct task_spec *spec)
+/* Frees earlier incarnations that have ended; tells whether there are any. */
+static bool sweep_earlier(struct runner *runner, const struct task_spec *spec)
+{
+    bool any = false;
+    LIST_FOREACH(&runner->tasks, item) {
+        struct task *task = task_of_link(item);
+        bool same = task_same(task, spec->connector, spec->task);
+        any = any || same;
+        if (same && task_done(task)) {
+            list_remove(item);
+            task_free(task);
+        }
+    }
+    return any;
+}
+
+/* Earlier ones go only when the new one has taken the same metrics, so that counters go on. */
+void runner_start(struct runner *runner, const struct task_spec *spec)
+{
+    struct task *task = task_start(&runner->host, spec);
+    if (sweep_earlier(runner, spec)) {
+        struct metric_scope *metrics = metrics_task(spec->connector, spec->task);
+        metric_add(metrics, METRIC_TASK_RESTARTS, 0, 1);
+        metrics_task_drop(metrics);
+    }
+    list_push_back(&runner->tasks, task_link(task));
+}
+
+static bool runs_again(struct runner *runner, const struct task *task)
 {
     LIST_FOREACH(&runner->tasks, item) {
-        if (task_same(task_of_link(item), spec->connector, spec->task)) {
+        struct task *other = task_of_link(item);
+        if (task_same(other, task_connector(task), task_number(task)) && !task_done(other)) {
             return true;
         }
     }
     return false;
 }
 
-void runner_start(struct runner *runner, const struct task_spec *spec)
+void runner_sweep(struct runner *runner, runner_keep_fn *keep, void *arg)
 {
-    bool again = ran_before(runner, spec);
-    struct task *task = task_start(&runner->host, spec);
-    if (again) {
-        struct metric_scope *metrics = metrics_task(spec->connector, spec->task);
-        metric_add(metrics, METRIC_TASK_RESTARTS, 0, 1);
-        metrics_task_drop(metrics);
+    LIST_FOREACH(&runner->tasks, item) {
+        struct task *task = task_of_link(item);
+        if (task_done(task) &&
+            (!keep(arg, task_connector(task), task_number(task)) || runs_again(runner, task))) {
+            list_remove(item);
+            task_free(task);
+        }
     }
-    sweep(runner);
-    list_push_back(&runner->tasks, task_link(task));
+    sweep_retirements(runner);
 }
 
 void runner_stop(struct runner *runner, uint64_t incarnation, uint64_t deadline_ms)
@@ -194,10 +214,8 @@ void runner_resume(struct runner *runner, uint64_t incarnation)
     }
 }
 
-/* A set that becomes smaller starts nothing: the metrics of those that have ended go here. */
 void runner_update(struct runner *runner, uint64_t incarnation, const struct runner_update *update)
 {
-    sweep(runner);
     struct task *task = find(runner, incarnation);
     if (task) {
         task_ask_update(task, update);
@@ -260,7 +278,7 @@ static void *retire_main(void *arg)
 void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
                    const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs)
 {
-    sweep(runner);
+    sweep_retirements(runner);
     rearm(runner);
     struct retirement *retirement = xcalloc(1, sizeof(*retirement));
     list_init(&retirement->link);

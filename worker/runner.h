@@ -85,6 +85,10 @@ struct runner_update {
 /* runner_update hands new configs to a task. TASK_EVENT_UPDATED or TASK_EVENT_DECLINED follows,
  * unless the task ends first; only then may the next one be handed over. Thread: the owner's. */
 void runner_update(struct runner *runner, uint64_t incarnation, const struct runner_update *update);
+/* runner_sweep frees tasks that have stopped, and their metrics, unless keep says that they may be
+ * started again: their counters are to go on. Thread: the owner's. */
+typedef bool runner_keep_fn(void *arg, const char *connector, int task);
+void runner_sweep(struct runner *runner, runner_keep_fn *keep, void *arg);
 /* runner_retire ends what a deleted connector left outside; RETIRE_EVENT_DONE follows. */
 void runner_retire(struct runner *runner, uint64_t incarnation, const char *connector,
                    const struct kvs *config, const struct kvs *task_configs, size_t n_task_configs);

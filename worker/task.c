@@ -491,6 +491,16 @@ bool task_same(const struct task *task, const char *connector, int number)
     return task->number == number && strcmp(task->connector, connector) == 0;
 }
 
+const char *task_connector(const struct task *task)
+{
+    return task->connector;
+}
+
+int task_number(const struct task *task)
+{
+    return task->number;
+}
+
 void task_free(struct task *task)
 {
     if (!task) {

@@ -54,6 +54,9 @@ bool task_done(struct task *task);
 /* task_is tells whether this is the incarnation; task_same whether it is the same task. */
 bool task_is(const struct task *task, uint64_t incarnation);
 bool task_same(const struct task *task, const char *connector, int number);
+/* task_connector (borrowed) and task_number tell which task it is. */
+const char *task_connector(const struct task *task);
+int task_number(const struct task *task);
 /* task_free joins the thread and frees. Thread: the owner's. */
 void task_free(struct task *task);
 /* task_link and task_of_link put a task into the runner's list. */

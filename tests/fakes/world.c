@@ -382,6 +382,21 @@ void runner_stop(struct runner *runner, uint64_t incarnation, uint64_t deadline_
     }
 }
 
+void runner_sweep(struct runner *runner, runner_keep_fn *keep, void *arg)
+{
+    lock_take(&world.lock);
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        struct world_task *task = &runner->tasks[i];
+        char *dash = strrchr(task->name, '-');
+        *dash = '\0';
+        bool keeps = keep(arg, task->name, (int)strtol(dash + 1, NULL, 10));
+        *dash = '-';
+        task->swept = task->swept || (task->stopped && !keeps);
+    }
+    cond_broadcast(&world.changed);
+    lock_drop(&world.lock);
+}
+
 void runner_pause(struct runner *runner, uint64_t incarnation)
 {
     runner_tell(runner, TASK_EVENT_PAUSED, incarnation);

@@ -32,6 +32,7 @@ struct world_task {
     uint64_t incarnation;
     bool paused;
     bool stopped;
+    bool swept;
     unsigned n_updates;
     uint64_t deadline_ms;
 };

@@ -154,6 +154,32 @@ test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over(void **st
     node_free(&leader);
 }
 
+static bool all_swept(void *arg)
+{
+    const struct runner *runner = arg;
+    size_t n = 0;
+    for (size_t i = 0; i < runner->n_tasks; i++) {
+        n += runner->tasks[i].swept;
+    }
+    return n == 3;
+}
+
+/* Else they would show on this worker, too, when they run on another. */
+static void test_of_tasks_that_are_gone_nothing_is_left_in_the_runner(void **state UNUSED)
+{
+    struct node node;
+    node_start_alone(&node, "a:1");
+    assert_int_equal(node_create(&node, "c"), ERR_OK);
+    for (int task = 0; task < 3; task++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "status-task-c-%d", task);
+        world_wait_record(key, "\"RUNNING\"");
+    }
+    node_revoke(&node, 0, WORLD_SLOTS, false);
+    world_wait(all_swept, node_runner(&node));
+    node_free(&node);
+}
+
 static int begin(void **state UNUSED)
 {
     world_begin();
@@ -174,6 +200,7 @@ int main(void)
         WORLD_TEST(test_revocation_waits_for_the_tasks),
         WORLD_TEST(test_revocation_waits_no_longer_than_the_group_allows),
         WORLD_TEST(test_drain_stops_tasks_says_so_and_leaves),
+        WORLD_TEST(test_of_tasks_that_are_gone_nothing_is_left_in_the_runner),
         WORLD_TEST(test_leader_whose_tasks_nobody_takes_stops_them_when_that_time_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,22 +279,90 @@ static void test_offsets_reach_the_port(void **state)
     lock_drop(&f->lock);
 }
 
-static void test_a_set_that_becomes_smaller_takes_the_metrics_of_ended_tasks_along(void **state)
+static void count_in(const char *connector, int task, uint64_t n)
+{
+    struct metric_scope *scope = metrics_task(connector, task);
+    metric_add(scope, METRIC_RECORDS_IN, 0, n);
+    metrics_task_drop(scope);
+}
+
+static double counted_in(const char *connector, int task)
+{
+    struct metric_scope *scope = metrics_task(connector, task);
+    double n = metric_get(scope, METRIC_RECORDS_IN, 0);
+    metrics_task_drop(scope);
+    return n;
+}
+
+static bool keeps_task_0(void *arg, const char *connector, int task)
+{
+    (void)arg;
+    assert_string_equal(connector, "c");
+    return task == 0;
+}
+
+static bool keeps_none(void *arg, const char *connector, int task)
+{
+    (void)arg;
+    (void)connector;
+    (void)task;
+    return false;
+}
+
+static void start_number(struct fixture *f, int number, uint64_t incarnation)
+{
+    const struct task_spec spec = {
+        .connector = "c",
+        .task = number,
+        .incarnation = incarnation,
+        .connector_config = &f->config,
+        .task_config = &f->task_config,
+    };
+    runner_start(f->runner, &spec);
+}
+
+/* Starts task 0 as incarnation 1 and 1 as 2, has them count something, and stops both. */
+static void run_two(struct fixture *f)
+{
+    for (int task = 0; task < 2; task++) {
+        uint64_t incarnation = (uint64_t)task + 1;
+        size_t n = (size_t)task * 2;
+        start_number(f, task, incarnation);
+        assert_event(f, n + 1, incarnation, TASK_EVENT_RUNNING);
+        count_in("c", task, 5);
+        runner_stop(f->runner, incarnation, clock_mono_ms() + 1000);
+        assert_event(f, n + 2, incarnation, TASK_EVENT_STOPPED);
+    }
+}
+
+static void
+test_the_metrics_of_a_task_that_has_ended_go_unless_it_may_be_started_again(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1, false);
-    assert_event(f, 1, 1, TASK_EVENT_RUNNING);
-    struct metric_scope *scope = metrics_task("c", 0);
-    metric_add(scope, METRIC_RECORDS_IN, 0, 5);
-    metrics_task_drop(scope);
-    runner_stop(f->runner, 1, clock_mono_ms() + 1000);
-    assert_event(f, 2, 1, TASK_EVENT_STOPPED);
-    /* What is left goes over to new configs: no task starts. */
-    const struct runner_update update = { &f->config, &f->task_config, true, UINT64_MAX };
-    runner_update(f->runner, 99, &update);
-    scope = metrics_task("c", 0);
-    assert_true(metric_get(scope, METRIC_RECORDS_IN, 0) < 0.5);
-    metrics_task_drop(scope);
+    run_two(f);
+    start(f, 3, false);
+    assert_event(f, 5, 3, TASK_EVENT_RUNNING);
+    runner_sweep(f->runner, keeps_none, NULL); /* none of those that run */
+    assert_true(counted_in("c", 0) > 4.5);
+    assert_true(counted_in("c", 1) < 0.5);
+    runner_stop(f->runner, 3, clock_mono_ms() + 1000);
+    assert_event(f, 6, 3, TASK_EVENT_STOPPED);
+    runner_sweep(f->runner, keeps_task_0, NULL);
+    assert_true(counted_in("c", 0) > 4.5);
+    runner_sweep(f->runner, keeps_none, NULL);
+    assert_true(counted_in("c", 0) < 0.5);
+}
+
+static void test_tasks_that_are_restarted_together_all_go_on_counting(void **state)
+{
+    struct fixture *f = *state;
+    run_two(f);
+    start_number(f, 0, 3);
+    assert_event(f, 5, 3, TASK_EVENT_RUNNING);
+    start_number(f, 1, 4);
+    assert_event(f, 6, 4, TASK_EVENT_RUNNING);
+    assert_true(counted_in("c", 0) > 4.5);
+    assert_true(counted_in("c", 1) > 4.5);
 }
 
 static void test_retirement(void **state)
@@ -472,7 +540,8 @@ int main(void)
         RUNS(test_incarnations_do_not_mix),
         RUNS(test_restart_is_counted_and_goes_on_counting),
         RUNS(test_offsets_reach_the_port),
-        RUNS(test_a_set_that_becomes_smaller_takes_the_metrics_of_ended_tasks_along),
+        RUNS(test_the_metrics_of_a_task_that_has_ended_go_unless_it_may_be_started_again),
+        RUNS(test_tasks_that_are_restarted_together_all_go_on_counting),
         RUNS(test_retirement),
         RUNS(test_traces_show_the_placeholder_of_a_value),
         RUNS(test_a_task_whose_config_cannot_be_resolved_fails),

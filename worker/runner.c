@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasks and retirements by incarnation. Every list belongs to the owner's thread; threads that have
- * ended are joined at the owner's next call. See runner.h. */
+/* Tasks and retirements by incarnation. Every list belongs to the owner's thread, which also joins
+ * threads that have ended. See runner.h. */
 #include "worker/runner.h"
 
 #include <stdatomic.h>

@@ -70,13 +70,14 @@ static const int state_labels[] = {
 #undef X
 };
 
-/* Rows: from; columns: STARTING RUNNING PAUSED STOPPING FAILED STOPPED. */
+/* Rows: from; columns: STARTING RUNNING PAUSED STOPPING FAILED STOPPED. A failed task shows as such
+ * until it is freed, also when it was asked to stop. */
 static const bool allowed[TASK_STATE_N][TASK_STATE_N] = {
     [TASK_STATE_STARTING] = { false, true, true, true, true, true },
     [TASK_STATE_RUNNING] = { false, false, true, true, true, true },
     [TASK_STATE_PAUSED] = { false, true, false, true, true, true },
     [TASK_STATE_STOPPING] = { false, false, false, false, true, true },
-    [TASK_STATE_FAILED] = { false, false, false, false, false, true },
+    [TASK_STATE_FAILED] = { false, false, false, false, false, false },
     [TASK_STATE_STOPPED] = { false, false, false, false, false, false },
 };
 
@@ -439,7 +440,6 @@ void task_ask_stop(struct task *task, uint64_t deadline_ms)
     (void)set_state(task, TASK_STATE_STOPPING, "asked to stop");
     wake(&task->control);
     if (claim_stopped(task, false, true)) {
-        (void)set_state(task, TASK_STATE_STOPPED, "was failed");
         emit(task, TASK_EVENT_STOPPED, ERR_OK, NULL);
     }
 }

@@ -212,6 +212,27 @@ static void test_a_task_without_a_descriptor_fails_and_says_why(void **state)
     assert_event(f, 3, 2, TASK_EVENT_RUNNING);
 }
 
+/* What the core releases at once is still shown as failed. */
+static void test_a_failed_task_shows_until_it_is_started_again(void **state)
+{
+    struct fixture *f = *state;
+    kvs_set(&f->config, "fail.run", "broke");
+    start(f, 1, false);
+    assert_event(f, 2, 1, TASK_EVENT_FAILED);
+    runner_stop(f->runner, 1, 0);
+    assert_event(f, 3, 1, TASK_EVENT_STOPPED);
+    struct metric_scope *scope = metrics_task("c", 0);
+    assert_true(metric_get(scope, METRIC_TASK_STATE, 2) > 0.5);
+    assert_true(metric_get(metrics_worker(), METRIC_TASKS, 2) > 0.5);
+    kvs_remove(&f->config, "fail.run");
+    start(f, 2, false);
+    assert_event(f, 4, 2, TASK_EVENT_RUNNING);
+    assert_true(metric_get(scope, METRIC_TASK_STATE, 2) < 0.5);
+    assert_true(metric_get(scope, METRIC_TASK_STATE, 0) > 0.5);
+    assert_true(metric_get(metrics_worker(), METRIC_TASKS, 2) < 0.5);
+    metrics_task_drop(scope);
+}
+
 static void test_unknown_class_fails_the_task(void **state)
 {
     struct fixture *f = *state;
@@ -425,6 +446,7 @@ static void test_moves_of_the_state_machine(void **state)
     assert_false(task_move_allowed(TASK_STATE_FAILED, TASK_STATE_RUNNING));
     for (int to = 0; to < TASK_STATE_N; to++) {
         assert_false(task_move_allowed(TASK_STATE_STOPPED, (enum task_state)to));
+        assert_false(task_move_allowed(TASK_STATE_FAILED, (enum task_state)to));
     }
 }
 
@@ -535,6 +557,7 @@ int main(void)
         RUNS(test_failure_to_make_the_task),
         RUNS(test_failure_of_the_run),
         RUNS(test_a_task_without_a_descriptor_fails_and_says_why),
+        RUNS(test_a_failed_task_shows_until_it_is_started_again),
         RUNS(test_unknown_class_fails_the_task),
         RUNS(test_task_that_ends_by_itself_is_stopped),
         RUNS(test_incarnations_do_not_mix),

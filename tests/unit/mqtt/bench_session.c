@@ -125,7 +125,8 @@ void bench_turn(struct bench *bench)
     struct pollfd fd;
     mqtt_session_poll(bench->session, bench->room > 0, &fd);
     int n = poll(&fd, 1, 5);
-    mqtt_session_tick(bench->session, clock_mono_ms(), bench->may_connect, n > 0);
+    uint64_t now_ms = bench->stands_ms ? bench->stands_ms : clock_mono_ms();
+    mqtt_session_tick(bench->session, now_ms, bench->may_connect, n > 0);
     if (bench->room > 0) {
         mqtt_session_read(bench->session);
     }

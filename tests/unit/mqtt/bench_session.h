@@ -24,7 +24,8 @@ struct bench {
     struct mqtt_options options;
     struct mqtt_session *session;
     bool may_connect;
-    size_t room; /* messages that may still be handed out */
+    uint64_t stands_ms; /* the session is told this time, however late it is; 0: the clock's */
+    size_t room;        /* messages that may still be handed out */
     struct seen_message messages[BENCH_MESSAGES];
     size_t n_messages;
     unsigned n_connected;

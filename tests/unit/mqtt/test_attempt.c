@@ -96,11 +96,20 @@ static void test_address_that_answers_nothing_leaves_time_for_the_next(void **st
     struct hole hole;
     hole_open(&hole, bench->broker.port);
     use_host(bench);
-    bench->options.connect_timeout_s = 2;
+    bench->options.connect_timeout_s = 60;
     bench_begin(bench);
     uint64_t begin_ms = clock_mono_ms();
+    bench->stands_ms = begin_ms;
+    bench_turn(bench);
+    bench->stands_ms = begin_ms + 29999;
+    for (int i = 0; i < 20; i++) {
+        bench_turn(bench);
+        assert_false(broker_accept(&bench->broker));
+    }
+    assert_int_equal(mqtt_session_deadline(bench->session, true) - begin_ms, 30000);
+    bench->stands_ms = begin_ms + 30000;
     bench_accept(bench);
-    assert_in_range(clock_mono_ms() - begin_ms, 950, 1999);
+    assert_int_equal(mqtt_session_deadline(bench->session, true) - begin_ms, 60000);
     broker_connack(&bench->broker, true, false, 0, NULL, 0);
     while (bench->n_connected == 0) {
         bench_turn(bench);
@@ -113,11 +122,9 @@ static void test_address_that_refuses_is_followed_by_the_next_at_once(void **sta
 {
     struct bench *bench = *state;
     use_host(bench);
-    bench->options.connect_timeout_s = 20;
+    bench->stands_ms = clock_mono_ms();
     bench_begin(bench);
-    uint64_t begin_ms = clock_mono_ms();
     bench_accept(bench);
-    assert_true(clock_mono_ms() - begin_ms < 5000);
     assert_int_equal(bench->n_down, 0);
 }
 
@@ -131,8 +138,16 @@ static void test_host_without_an_answer_is_given_up_after_the_time_of_one_attemp
     /* The second address takes the connection and says nothing. */
     bench_begin(bench);
     uint64_t begin_ms = clock_mono_ms();
-    bench_wait_down(bench, 1);
-    assert_in_range(clock_mono_ms() - begin_ms, 950, 5000);
+    bench->stands_ms = begin_ms;
+    bench_turn(bench);
+    bench->stands_ms = begin_ms + 500;
+    bench_accept(bench);
+    bench->stands_ms = begin_ms + 999;
+    bench_silence(bench);
+    assert_int_equal(bench->n_down, 0);
+    bench->stands_ms = begin_ms + 1000;
+    bench_turn(bench);
+    assert_int_equal(bench->n_down, 1);
     assert_non_null(strstr(bench->down_text, "no answer within 1 s"));
     hole_close(&hole);
 }

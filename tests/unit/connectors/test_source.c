@@ -311,15 +311,16 @@ static void test_stop_at_its_deadline_leaves_the_messages_with_the_broker(void *
 static void test_stop_while_connecting_is_prompt(void **state)
 {
     struct source_bench *f = *state;
+    kvs_set(&f->config, "mqtt.connect.timeout.seconds", "300");
     source_start(f, false);
     source_accept(f); /* and no answer to its CONNECT */
+    /* Long before the time for either is over. */
     uint64_t begin_ms = clock_mono_ms();
-    runner_stop(f->runner, SOURCE_TASK, begin_ms + 10000);
+    runner_stop(f->runner, SOURCE_TASK, begin_ms + 300000);
     while (atomic_load(&f->stopped) == 0) {
-        assert_true(clock_mono_ms() - begin_ms < 2000);
+        assert_true(clock_mono_ms() - begin_ms < SOURCE_PATIENCE_MS);
         (void)poll(NULL, 0, 1);
     }
-    assert_true(clock_mono_ms() - begin_ms < 500);
 }
 
 static void test_subscription_is_recorded_as_the_offset(void **state)

@@ -119,6 +119,7 @@ static void test_answers_around_the_deadline_do_no_harm(void **state UNUSED)
     mock_close(&mock);
 }
 
+static pthread_barrier_t crowd; /* where the questions wait for each other */
 static atomic_uint n_timeouts;
 static atomic_uint n_refused;
 static atomic_int most_threads; /* of librdkafka, as seen at the end of a question */
@@ -128,6 +129,7 @@ static void *ask_late(void *arg)
     const struct kvs *props = arg;
     struct group_offsets offsets = { NULL, 0 };
     struct error error = { ERR_OK, "" };
+    (void)pthread_barrier_wait(&crowd);
     uint64_t deadline_ms = clock_mono_ms() + 500;
     enum err err = kafka_group_offsets_get(props, "g", until(deadline_ms), &offsets, &error);
     n_timeouts += err == ERR_TIMEOUT;
@@ -146,6 +148,7 @@ static void test_a_crowd_of_questions_ends_in_time(void **state UNUSED)
     CLEANUP(kvs_fini) struct kvs props;
     kvs_init(&props);
     kvs_set(&props, "bootstrap.servers", "127.0.0.1:1");
+    assert_int_equal(pthread_barrier_init(&crowd, NULL, N_ELEMENTS(threads)), 0);
     uint64_t start_ms = clock_mono_ms();
     for (size_t i = 0; i < N_ELEMENTS(threads); i++) {
         threads[i] = (struct thread){ .running = false };
@@ -154,6 +157,7 @@ static void test_a_crowd_of_questions_ends_in_time(void **state UNUSED)
     for (size_t i = 0; i < N_ELEMENTS(threads); i++) {
         thread_join(&threads[i]);
     }
+    (void)pthread_barrier_destroy(&crowd);
     assert_in_range(clock_mono_ms() - start_ms, 500, PATIENCE_MS / 2);
     assert_int_equal(n_timeouts + n_refused, N_ELEMENTS(threads));
     /* Four ask, sixteen wait. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kafka topics of connectors: Connect's records folded, shared, forgotten. */
+#include <time.h>
+
 #include "coordinator/config_state.h"
 #include "coordinator/config_topics.h"
 #include "coordinator/records.h"
 #include "tests/support/unit.h"
 #include "tests/unit/coordinator/fold.h"
-#include "worker/base/clock.h"
 #include "worker/base/macros.h"
 #include "worker/base/mem.h"
 
@@ -170,6 +171,14 @@ static void test_wrong_records_are_ignored(void **state)
     assert_topics(f, "a", "t");
 }
 
+/* What this thread has used of the CPU. */
+static uint64_t used_ms(void)
+{
+    struct timespec used = { 0, 0 };
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used), 0);
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
 static void test_ten_thousand_connectors_share_all_but_the_one_that_changed(void **state)
 {
     struct fixture *f = *state;
@@ -179,10 +188,10 @@ static void test_ten_thousand_connectors_share_all_but_the_one_that_changed(void
         use(f, name, 0, "topic");
     }
     struct snapshot *before = config_state_snapshot(f->state);
-    uint64_t start_ms = clock_mono_ms();
+    uint64_t start_ms = used_ms();
     use(f, "c05000", 0, "more");
     struct snapshot *after = config_state_snapshot(f->state);
-    assert_true(clock_mono_ms() - start_ms < 1000);
+    assert_true(used_ms() - start_ms < 1000);
     for (size_t i = 0; i < after->n_connectors; i++) {
         assert_int_equal(before->connectors[i] != after->connectors[i], i == 5000);
     }

@@ -241,6 +241,8 @@ def test_a_provider_that_cannot_read_fails_what_is_restarted_and_heals(place, na
     place.secrets.write(
         mqtt_properties=f"user={NAME}\npassword={OLD}\nsessions=2\n", ca="unused"
     )
+    # The tasks do not wait for that: they start again as soon as the file can be read.
+    wait_states(place, name, "FAILED", *["RUNNING" for _ in tasks])
     answer = place.rest.post(f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true")
     assert answer.status == 202
     place.wait_running(name)

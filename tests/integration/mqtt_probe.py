@@ -4,6 +4,7 @@
 import socket
 import struct
 import threading
+import time
 
 from lab import free_port, wait_until
 
@@ -62,9 +63,13 @@ class FakeBroker:
 
     def __init__(self):
         self.port = free_port()
-        self.connects = 0
+        self.times = []  # of connects, monotonic
         self.sock = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def connects(self):
+        return len(self.times)
 
     @property
     def uri(self):
@@ -83,7 +88,7 @@ class FakeBroker:
             peer.settimeout(60)
             try:
                 if peer.recv(1024)[:1] == b"\x10":
-                    self.connects += 1
+                    self.times.append(time.monotonic())
                     peer.sendall(bytes([0x20, 3, 0, 0, 0]))
                     self.trouble(peer)
             except OSError:

@@ -12,7 +12,6 @@ import time
 import pytest
 
 # pylint: disable=import-error
-from chaos.account import throughout
 from integration.mqtt_probe import Flapping, wait_connected
 from lab import find_program, free_port, request, wait_until
 
@@ -359,16 +358,17 @@ def test_sigterm_ends_a_worker_that_waits_for_kafka(cluster):
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_signal_drains_and_ends_with_0(cluster, signum):
-    group = cluster(1)
+    # More time than is waited here: it is not the end of it that ends the worker.
+    group = cluster(1, properties={"task.shutdown.graceful.timeout.ms": "60000"})
     group.create("c")
     wait_connected(group, 2)
     group.publish(["1", "2"])
     worker = group.workers[0]
     worker.popen.send_signal(signum)
-    since = time.monotonic()
-    assert worker.wait_exit(15) == 0
-    assert time.monotonic() - since < 5
-    assert lines_of(worker.log_text(), "ERROR") == []
+    assert worker.wait_exit(30) == 0
+    log = worker.log_text()
+    assert lines_of(log, "ERROR") == []
+    assert "WORKER-DRAIN-LATE" not in log and "WORKER-STOP-LATE" not in log, log
     group.wait_payloads(["1", "2"])
 
 
@@ -408,14 +408,15 @@ def test_drain_ends_in_time_although_kafka_is_away(cluster, fresh_kafka):
     assert 0 < seen["sluice_worker_window_use_ratio"] <= 1
     assert 0 < seen["sluice_worker_cpu_ratio"] < 1.1
     worker.popen.send_signal(signal.SIGTERM)
-    since = time.monotonic()
-    wait_until(lambda: probes(worker)["ready"] == 503, 1, "readiness to go off at once")
+    # At once: it is seen before the worker ends.
+    wait_until(lambda: probes(worker)["ready"] == 503, 20, "readiness to go off")
     # Who was sent here a moment ago is still answered.
     assert probes(worker) == {"startup": 200, "live": 200, "ready": 503}
     assert worker.get("/connectors/c/status").status == 200
     assert worker.wait_exit(20) == 0
-    # Two seconds for the tasks, and at most five for Kafka's word on leaving the group.
-    assert time.monotonic() - since < 9
+    # It was the end of its time that ended it.
+    log = worker.log_text()
+    assert "WORKER-DRAIN-LATE" in log or "WORKER-STOP-LATE" in log, log
     # What could not be delivered was not acknowledged either.
     kafka.thaw()
     kafka.wait_serving()
@@ -431,11 +432,9 @@ def test_second_sigterm_ends_at_once(cluster, fresh_kafka):
     wait_until(
         lambda: health(worker) is None or health(worker).status == 503, 10, "readiness to go off"
     )
-    since = time.monotonic()
     worker.popen.send_signal(signal.SIGTERM)
-    code = worker.popen.wait(10)
-    assert time.monotonic() - since < 1
-    assert code == 128 + signal.SIGTERM
+    # A minute is what the drain would take, with another code.
+    assert worker.popen.wait(30) == 128 + signal.SIGTERM
 
 
 def test_process_1_of_a_container_hears_a_signal_from_its_first_moment(tmp_path):
@@ -488,11 +487,18 @@ def test_flapping_broker_gives_few_lines_and_few_connects(cluster, flapping):
     group = cluster(1)
     config = group.source_config(mqtt_server_uri=flapping.uri, tasks_max=1)
     worker = group.workers[0]
+    since = time.monotonic()
     assert group.post_until_settled("/connectors", {"name": "c", "config": config}).status == 201
-    wait_until(lambda: flapping.connects >= 3, 30, lambda: f"three connects\n{worker.log_tail()}")
-    before = flapping.connects
-    throughout(4, worker.healthy)
-    assert flapping.connects - before <= 8, "reconnects must back off"
+
+    def seven():
+        assert worker.healthy()
+        return flapping.connects >= 7
+
+    wait_until(seven, 60, lambda: f"seven connects, not {flapping.connects}\n{worker.log_tail()}")
+    # Waits double from 50 ms, less a quarter; a busy machine makes them longer and never shorter.
+    took = [at - since for at in flapping.times[:7]]
+    earliest = [0.05 * 0.75 * (2**number - 1) for number in range(7)]
+    assert all(at >= least for at, least in zip(took, earliest)), (took, earliest)
     about = [line for line in worker.log_text().splitlines() if " WARN " in line or " ERROR " in line]
     assert 1 <= len(about) <= 6, "\n".join(about)
     assert worker.healthy()

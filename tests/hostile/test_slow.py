@@ -4,15 +4,16 @@ without keeping anything of theirs."""
 
 import json
 import socket
-import time
 
 from lab import wait_until
 
 SILENT = 60
 DRIPPING = 60
 UNREAD = 40
-# The longest that another client may have to wait, under sanitizers on a busy machine.
-PATIENCE_S = 2.0
+# So many good clients are answered while that many others misbehave. Where sanitizers or a busy
+# machine make the answers slow the others are got rid of first; so often they come again.
+ANSWERS = 50
+CROWDS = 10
 HEAD = b"GET /connectors HTTP/1.1\r\nHost: h\r\n"
 
 
@@ -64,6 +65,11 @@ class Crowd:
             except BlockingIOError:
                 pass
 
+    def fill(self):
+        self.silent(SILENT)
+        self.drip(DRIPPING)
+        self.unread(UNREAD)
+
     def tend(self):
         """One more byte of each that drips."""
         for peer in list(self.dripping):
@@ -88,26 +94,26 @@ class Crowd:
         return count
 
 
-def answered_within(server):
-    """How long a good client waits for its answer, in seconds."""
-    start = time.monotonic()
-    assert server.worker.get("/connectors", timeout=30).status == 200
-    return time.monotonic() - start
+def serves(server):
+    """True when a good client has got its answer."""
+    return server.worker.get("/connectors", timeout=30).status == 200
 
 
 def test_slow_and_silent_clients_hold_up_nobody_and_are_got_rid_of(impatient):
     server = impatient
-    answered_within(server)
+    assert serves(server)
     before = server.worker.open_files()
     with Crowd(server.worker.port) as crowd:
-        crowd.silent(SILENT)
-        crowd.drip(DRIPPING)
-        crowd.unread(UNREAD)
-        waits = []
-        for _ in range(50):
-            crowd.tend()
-            waits.append(answered_within(server))
-        assert max(waits) < PATIENCE_S, waits
+        answers = 0
+        for _ in range(CROWDS):
+            crowd.fill()
+            while answers < ANSWERS and crowd.left() > 0:
+                assert serves(server)
+                answers += crowd.left() > 0
+            if answers == ANSWERS:
+                break
+        # Who was held up would be answered only when the others are gone.
+        assert answers == ANSWERS
         # Silence is one second, one whole request two; the reaper looks once a second.
         wait_until(lambda: crowd.left() == 0, 15, lambda: f"{crowd.left()} connections to go", 0.1)
         # Those that read nothing do not see it; the server has given up its side.

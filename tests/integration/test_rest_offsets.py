@@ -267,7 +267,7 @@ def test_offsets_of_a_sink_that_are_wrong(pair, name):
     assert pair.rest.get(f"/connectors/{name}/offsets").body == {"offsets": []}
 
 
-def test_a_living_member_of_the_group_is_not_overruled(pair, name):
+def test_a_living_member_of_the_group_is_not_overruled(pair, name, tmp_path):
     topic = f"{pair.topic}-alive"
     pair.kafka.create_topic(topic)
     foreign_sink(pair, name, topics=topic)
@@ -276,9 +276,14 @@ def test_a_living_member_of_the_group_is_not_overruled(pair, name):
     path = f"/connectors/{name}/offsets"
     zombies = "either because its tasks haven't stopped completely yet"
     edit = {"offsets": [sink_edit(topic, 0, 1)]}
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as member:
+    said = tmp_path / "member.log"
+    with open(said, "wb") as log, subprocess.Popen(argv, stdout=log, stderr=log) as member:
         try:
-            wait_until(lambda: pair.kafka.group(group)["state"] == "Stable", 20, "a member")
+            pair.kafka.wait_group(
+                group,
+                lambda seen: seen["state"] == "Stable",
+                lambda: f"a member, which said: {said.read_text(errors='replace')}",
+            )
             for call, verb in (
                 (lambda: pair.rest.patch(path, edit), "alter"),
                 (lambda: pair.rest.delete(path), "reset"),
@@ -288,7 +293,9 @@ def test_a_living_member_of_the_group_is_not_overruled(pair, name):
                 assert answer.status == 500 and text in answer.body["message"], answer
         finally:
             member.terminate()
-    wait_until(lambda: pair.kafka.group(group)["state"] in ("Empty", "Dead"), 20, "it to leave")
+    pair.kafka.wait_group(
+        group, lambda seen: seen["state"] in ("Empty", "Dead"), lambda: f"its end: {said.read_text()}"
+    )
     assert pair.rest.patch(path, edit).status == 200
 
 

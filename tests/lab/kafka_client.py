@@ -84,6 +84,29 @@ class KafkaClient:
         """State, protocol and members of a consumer group (see kafka_wire.group)."""
         return kafka_wire.group(self.address, name)
 
+    def wait_group(self, name, reached, what, timeout=60):
+        """Waits until reached() is true of what group() returns, and returns that.
+
+        `what` is a text, or a function whose text is made at the time of failure.
+        """
+        seen = [None]
+
+        def there():
+            try:
+                seen[0] = self.group(name)
+            except kafka_wire.WireError as error:
+                # A group whose coordinator starts or moves is not told of yet.
+                seen[0] = error
+                return False
+            return reached(seen[0])
+
+        def missing():
+            text = what() if callable(what) else what
+            return f"{text} of group {name}, which is {seen[0]}"
+
+        wait_until(there, timeout, missing, 0.05)
+        return seen[0]
+
     def committed(self, group, topic):
         """{partition: committed offset} of a consumer group."""
         return kafka_wire.committed(self.address, group, topic)

@@ -26,6 +26,7 @@ def test_kafka_returns_keys_values_and_headers_as_written(kafka):
 
 def test_kafka_keeps_data_and_port_over_stop_kill_and_freeze(fresh_kafka):
     kafka = fresh_kafka()
+    kafka.create_topic("kept")
     kafka.produce("kept", [("a", "1")])
     kafka.restart()
     kafka.produce("kept", [("b", "2")])
@@ -34,6 +35,8 @@ def test_kafka_keeps_data_and_port_over_stop_kill_and_freeze(fresh_kafka):
     assert not kafka.serves()
     kafka.thaw()
     kafka.wait_serving()
+    # A node serves before it tells of all its topics.
+    kafka.wait_count("kept", 2)
     assert sorted(kafka.latest("kept")) == [b"a", b"b"]
 
 

@@ -74,6 +74,14 @@ class Bridge(Cluster):
         """A metric of this connector, summed over its tasks."""
         return sum(self.samples(name).values())
 
+    def wait_counted(self, name, count, timeout=30):
+        """Waits until a metric tells so many: a task counts what Kafka has told it of."""
+        wait_until(
+            lambda: self.metric(name) >= count,
+            timeout,
+            lambda: f"{name} to reach {count}: {self.samples(name)}\n{self.tails()}",
+        )
+
     def log(self):
         """The lines of the workers' logs that are about this connector."""
         return [
@@ -401,8 +409,10 @@ def test_too_large_record_goes_to_the_dead_letter_queue(bridge):
     assert letter.key.decode() == f"{one.prefix}/big"
     headers = dict(letter.headers)
     assert headers["__connect.errors.connector.name"].decode() == one.name
-    assert one.metric("sluice_dlq_records_total") == 1
+    one.wait_counted("sluice_dlq_records_total", 1)
     wait_until(lambda: one.metric("sluice_inflight_records") == 0, 10, "everything to be acked")
+    assert one.metric("sluice_dlq_records_total") == 1
+    assert one.kafka.count(dlq) == 1
     assert one.status(one.name)["tasks"][0]["state"] == "RUNNING"
 
 
@@ -419,8 +429,13 @@ def test_too_large_record_is_skipped_and_counted_when_tolerated(bridge):
     one.publish(["after"])
     one.wait_payloads(["after"])
     assert one.values() == [b"after"]
+    one.wait_counted("sluice_records_dropped_total", 1)
+    wait_until(
+        lambda: any(f"{one.prefix}/big" in line for line in one.log()),
+        30,
+        lambda: f"a line about the record\n{one.tails()}",
+    )
     assert one.metric("sluice_records_dropped_total") == 1
-    assert any(f"{one.prefix}/big" in line for line in one.log())
 
 
 # --- brokers that refuse, are away, or want TLS

@@ -114,27 +114,67 @@ def test_cluster_shows_workers_slots_loads_and_moves(cluster):
     wait_connected(group, 4)
     wait_even(group, 4)
     for worker in group.workers:
-        view = cluster_view(worker)
-        assert view["group_id"] == group.group
-        assert view["worker_id"] == worker_id(worker)
-        assert {entry["worker_id"] for entry in view["workers"]} == set(group.worker_ids())
-        slots = [slot for entry in view["workers"] for slot in entry["slots"]]
-        assert sorted(slots) == list(range(view["slots"]))
-        (leader,) = [entry for entry in view["workers"] if entry["leader"]]
-        assert leader["worker_id"] == view["leader"]
-        assert max(leader["slots"]) == view["slots"] - 1
-        assert [entry["tasks"] for entry in view["workers"]] == [2, 2]
-        assert [entry["state"] for entry in view["workers"]] == ["UP", "UP"]
-        moves = {move["task"]: move for move in view["moves"]}
-        assert set(moves) == {0, 1, 2, 3}
-        assert {move["reason"] for move in view["moves"]} <= {"placed", "joined", "balance"}
+        wait_until(
+            lambda w=worker: told(w) == wanted(w, group),
+            30,
+            lambda w=worker: f"{wanted(w, group)}, {w.name} tells {told(w)}\n{group.tails()}",
+        )
+        reasons = {move["reason"] for move in cluster_view(worker)["moves"]}
+        assert reasons <= {"placed", "joined", "balance"}
+
     # Each move is one line of the log, on the worker that the task came to.
-    lines = [line for worker in group.workers for line in worker.log_text().splitlines()]
-    assert sum("TASK-MOVED" in line and "reason=placed" in line for line in lines) == 4
-    moved = sum(worker.metric_sum("sluice_task_moves_total") for worker in group.workers)
-    assert moved == sum("TASK-MOVED" in line for line in lines)
-    assert [worker.metric_sum("sluice_worker_load") for worker in group.workers] == [2, 2]
-    assert [worker.metric_sum("sluice_cluster_workers") for worker in group.workers] == [2, 2]
+    def moved():
+        return sum(worker.metric_sum("sluice_task_moves_total") for worker in group.workers)
+
+    def lines(word="TASK-MOVED"):
+        text = "\n".join(worker.log_text() for worker in group.workers)
+        return sum("TASK-MOVED" in line and word in line for line in text.splitlines())
+
+    wait_until(
+        lambda: lines("reason=placed") == 4 and moved() == lines(),
+        30,
+        lambda: f"4 moves that are told: {moved()} counted, {lines()} in the logs\n{group.tails()}",
+    )
+
+
+def told(worker):
+    """What a worker tells of a cluster that has settled; see wanted()."""
+    view = cluster_view(worker)
+    entries = view["workers"]
+    leaders = [entry for entry in entries if entry["leader"]]
+    return {
+        "group_id": view.get("group_id"),
+        "worker_id": view.get("worker_id"),
+        "workers": {entry["worker_id"] for entry in entries},
+        "states": [entry["state"] for entry in entries],
+        "tasks": [entry["tasks"] for entry in entries],
+        "every slot once": sorted(slot for entry in entries for slot in entry["slots"])
+        == list(range(view.get("slots", 0))),
+        "leaders": [entry["worker_id"] == view["leader"] for entry in leaders],
+        "the last slot leads": [
+            max(entry["slots"], default=None) == view["slots"] - 1 for entry in leaders
+        ],
+        "moved": {move["task"] for move in view.get("moves", [])},
+        "load": worker.metric_sum("sluice_worker_load"),
+        "cluster": worker.metric_sum("sluice_cluster_workers"),
+    }
+
+
+def wanted(worker, group):
+    """Two workers that share four tasks."""
+    return {
+        "group_id": group.group,
+        "worker_id": worker_id(worker),
+        "workers": set(group.worker_ids()),
+        "states": ["UP", "UP"],
+        "tasks": [2, 2],
+        "every slot once": True,
+        "leaders": [True],
+        "the last slot leads": [True],
+        "moved": {0, 1, 2, 3},
+        "load": 2,
+        "cluster": 2,
+    }
 
 
 def fail_over(group, victim, tasks):

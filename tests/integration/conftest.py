@@ -4,9 +4,12 @@
 kafka, mosquitto              one of each for the whole run: use topics and groups of your own
 fresh_kafka, fresh_mosquitto  factories of more, for tests that stop, kill or reconfigure them
 cluster                       factory of clusters; see lab.Cluster
+machine                       what a test has to itself: machine.alone()
 load                          path of the load tool, $SLUICE_LOAD or the build's own
 """
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import signal
@@ -170,6 +173,55 @@ class _Recorded:
     @property
     def parts(self):
         return self.factory.parts
+
+
+class Machine:
+    """Tests that run side by side share the machine; one that measures may have it to itself.
+
+    All that run hold the room. Who wants it alone holds the gate, through which others come in, so
+    that it waits for those only which run already.
+    """
+
+    def __init__(self, folder):
+        # pylint: disable=consider-using-with
+        self.gate = open(folder / "gate.lock", "w", encoding="ascii")
+        self.room = open(folder / "room.lock", "w", encoding="ascii")
+
+    def enter(self):
+        """Waits while somebody is alone, or waits for that."""
+        fcntl.flock(self.gate, fcntl.LOCK_SH)
+        fcntl.flock(self.room, fcntl.LOCK_SH)
+        fcntl.flock(self.gate, fcntl.LOCK_UN)
+
+    def leave(self):
+        fcntl.flock(self.room, fcntl.LOCK_UN)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Waits for the other tests that run; no new one begins until the end."""
+        self.leave()
+        fcntl.flock(self.gate, fcntl.LOCK_EX)
+        fcntl.flock(self.room, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self.gate, fcntl.LOCK_UN)
+            fcntl.flock(self.room, fcntl.LOCK_SH)
+
+
+@pytest.fixture(scope="session")
+def shared_machine(tmp_path_factory):
+    """The machine as all processes of this run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    return Machine(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(autouse=True)
+def machine(shared_machine):
+    """Every test has its place on the machine from before it starts anything until all is gone."""
+    shared_machine.enter()
+    yield shared_machine
+    shared_machine.leave()
 
 
 @pytest.fixture(scope="session")

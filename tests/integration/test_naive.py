@@ -35,7 +35,13 @@ class Side:
         self.group = cluster(
             workers=0,
             kafka=kafka,
-            properties={"session.timeout.ms": "2000", "heartbeat.interval.ms": "500"},
+            # Without Kafka a worker reads on until its session is over; and it comes back under
+            # its name before that.
+            properties={
+                "session.timeout.ms": "20000",
+                "heartbeat.interval.ms": "500",
+                "group.instance.id": "one",
+            },
         )
         self.group.program = program
         self.worker = self.group.add()
@@ -70,7 +76,13 @@ def test_killed_naive_worker_loses_messages_and_ours_none(cluster, fresh_kafka, 
         kafka.start()
         for side in sides:
             side.worker.launch()
-        accounts = [side.flow.verify(order="report", patience=10) for side in sides]
+        for side in sides:
+            side.worker.wait_serving(60)
+            wait_connected(side.group, SESSIONS, 60)
+        accounts = [
+            side.flow.verify(order="report", patience=patience)
+            for side, patience in zip(sides, (10, 60))
+        ]
     finally:
         for side in sides:
             side.flow.close()

@@ -409,6 +409,12 @@ class Attack:
             thread.join()
         return self
 
+    def go_on(self, cases):
+        """Runs so many more cases, whatever bounded it before."""
+        self.until = None
+        self.end = self.next + cases
+        return self.run()
+
 
 def main():
     """The command line."""

@@ -21,6 +21,10 @@ from integration.conftest import (  # noqa: F401
 )
 
 
+# Of an Attack in continuous integration: enough for every kind of answer.
+CASES = 300
+
+
 @pytest.fixture
 def server(lab, kafka, mosquitto):
     """A worker of the test's own."""
@@ -41,6 +45,19 @@ def impatient(lab, kafka, mosquitto):
 def seconds():
     """How long each fuzzer runs: SLUICE_HOSTILE_SECONDS, else what continuous integration takes."""
     return int(os.environ.get("SLUICE_HOSTILE_SECONDS", "5"))
+
+
+@pytest.fixture(scope="session")
+def effort(seconds):
+    """effort(share) is how long an Attack goes on: a share of SLUICE_HOSTILE_SECONDS; without it a
+    number of cases, so that a slow machine does the same work."""
+
+    def of(share=1.0):
+        if "SLUICE_HOSTILE_SECONDS" in os.environ:
+            return {"seconds": max(1, share * seconds)}
+        return {"cases": int(share * CASES)}
+
+    return of
 
 
 @pytest.fixture

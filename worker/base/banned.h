@@ -12,5 +12,8 @@
 #include <time.h>
 
 #ifdef __GNUC__
+/* Macros where clang reads headers with _FORTIFY_SOURCE. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atof gmtime localtime rand srand
 #endif

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 
 #include "worker/base/lock.h"
+#include "worker/base/log.h"
 #include "worker/base/mem.h"
 #include "worker/base/thread.h"
 #include "worker/kafka/rdkafka_util.h"
@@ -18,6 +19,9 @@
 
 /* One latency in so many is measured and counted for all of them. */
 #define LATENCY_SAMPLE 16
+
+/* Warnings about records that count as delivered by hearsay are written this often at most. */
+#define UNSURE_EVERY_MS 10000
 
 /* How long the last polls before the end may wait for purged reports. */
 #define DRAIN_POLL_MS 100
@@ -28,6 +32,7 @@ struct delivery {
     struct thread thread;
     atomic_bool stopping;
     atomic_bool all_down;
+    struct log_limit unsure_limit; /* the thread's */
 };
 
 /* A run of reports that belong to one tracker. */
@@ -130,27 +135,45 @@ static void finish_run(struct run *run)
     *run = (struct run){ .tracker = NULL };
 }
 
-/* What a flight may carry: the contract of kafka_flight.err. */
-static enum err flight_err(const rd_kafka_message_t *message)
+static rd_kafka_resp_err_t report_code(struct delivery *delivery, const rd_kafka_message_t *message)
 {
-    enum err err = rdk_err(message->err);
+    unsigned suppressed = 0;
+    if (message->err || rdk_is_acked(message)) {
+        return message->err;
+    }
+    if (log_limit_pass(&delivery->unsure_limit, UNSURE_EVERY_MS, &suppressed)) {
+        log_warn(NULL, "RECORD-UNSURE",
+                 "client=%s kafka_topic=%s partition=%d suppressed=%u action=\"it is sent again\" "
+                 "reason=\"its request failed and a later one was taken\"",
+                 rd_kafka_name(delivery->client), rd_kafka_topic_name(message->rkt),
+                 (int)message->partition, suppressed);
+    }
+    return RD_KAFKA_RESP_ERR__RETRY;
+}
+
+/* What a flight may carry: the contract of kafka_flight.err. */
+static enum err flight_err(const rd_kafka_message_t *message, rd_kafka_resp_err_t code)
+{
+    enum err err = rdk_err(code);
     if (err == ERR_NOT_FOUND) {
         return topic_is_missing(message->rkt) ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
     }
     return err == ERR_TIMEOUT || err == ERR_INVALID ? ERR_UNAVAILABLE : err;
 }
 
-static void take_report(struct run *run, const rd_kafka_message_t *message)
+static void take_report(struct delivery *delivery, struct run *run,
+                        const rd_kafka_message_t *message)
 {
     struct kafka_flight *flight = message->_private;
+    rd_kafka_resp_err_t code = report_code(delivery, message);
     if (flight->tracker != run->tracker) {
         finish_run(run);
         run->tracker = flight->tracker;
     }
-    flight->err = flight_err(message);
-    flight->kafka_code = (int)message->err;
+    flight->err = flight_err(message, code);
+    flight->kafka_code = (int)code;
     run->n++;
-    if (message->err) {
+    if (code) {
         run->n_failed++;
         return;
     }
@@ -172,7 +195,7 @@ static void take_reports(struct delivery *delivery, rd_kafka_event_t *event)
         topic_seen(message->rkt);
     }
     for (; message; message = rd_kafka_event_message_next(event)) {
-        take_report(&run, message);
+        take_report(delivery, &run, message);
     }
     finish_run(&run);
 }

@@ -33,6 +33,16 @@ enum err rdk_client_try(rd_kafka_type_t type, rd_kafka_conf_t *conf,
 enum err rdk_err(rd_kafka_resp_err_t code);
 /* rdk_error_take sets reterr from an error object, destroys it and returns its code mapped. */
 enum err rdk_error_take(rd_kafka_error_t *error, struct error *reterr);
+/* rdk_is_acked tells whether a broker has acknowledged a record that a delivery report calls
+ * written. An idempotent producer of librdkafka also calls written what failed, as soon as a later
+ * record of the partition is taken: a broker that knows the producer takes none out of turn. One
+ * that does not know it yet does: where the log of a new partition is made between two requests,
+ * the first is refused, the second taken, and the first one's records are nowhere. Such a report
+ * names no broker. Thread: the report's. */
+static inline bool rdk_is_acked(const rd_kafka_message_t *message)
+{
+    return rd_kafka_message_broker_id(message) >= 0;
+}
 /* rdk_log writes a line of librdkafka's to our log; a client's log callback. Thread: any. */
 void rdk_log(const rd_kafka_t *client, int level, const char *kind, const char *text);
 /* rdk_report logs an error event of a client, limited to one line per kind and some seconds. */

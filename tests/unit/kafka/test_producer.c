@@ -304,6 +304,28 @@ static void test_a_passing_refusal_is_retried_by_itself(void **state)
     assert_int_equal(fixture->flights[0].err, ERR_OK);
 }
 
+/* The broker refuses the first request and takes the second, which was on its way already: as a new
+ * partition does while its leader makes the log. */
+static void test_a_record_counts_as_delivered_only_when_a_broker_said_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_of("t", "k", "v");
+    kvs_set(&fixture->props, "batch.num.messages", "1");
+    open_producer(fixture);
+    assert_int_equal(send_one(fixture, 0, &record), ERR_OK);
+    await_zero(fixture);
+    assert_int_equal(fixture->flights[0].err, ERR_OK);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(fixture->mock.cluster, 1, 500), 0);
+    rd_kafka_mock_push_request_errors(fixture->mock.cluster, 0 /* Produce */, 1,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+    assert_int_equal(send_one(fixture, 1, &record), ERR_OK);
+    assert_int_equal(send_one(fixture, 2, &record), ERR_OK);
+    await_zero(fixture);
+    assert_int_equal(fixture->flights[1].err, ERR_UNAVAILABLE);
+    assert_int_equal(fixture->flights[2].err, ERR_OK);
+    assert_int_equal(fixture->tracker.n_failed, 1);
+}
+
 static void test_an_illegal_topic_name_is_refused_at_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -460,6 +482,7 @@ int main(void)
         TEST(test_a_queue_full_of_others_records_wakes_nobody),
         TEST(test_a_refusal_of_the_broker_is_told_by_the_flight),
         TEST(test_a_passing_refusal_is_retried_by_itself),
+        TEST(test_a_record_counts_as_delivered_only_when_a_broker_said_so),
         TEST(test_an_illegal_topic_name_is_refused_at_once),
         TEST(test_a_missing_topic_is_told_only_when_the_cluster_denies_it),
         TEST(test_a_topic_that_seemed_missing_is_written_when_it_is_there),

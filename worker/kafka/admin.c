@@ -353,7 +353,29 @@ static enum err check_existing(struct kafka_admin *admin, const struct kafka_top
                      spec->property);
 }
 
-/* Creates the topic and waits until its partitions have leaders. */
+/* A leader is named before it has made its partition's log, and what it is sent until then it
+ * refuses; one request after the other, where the next one may be taken already. So each is asked
+ * where its log ends. */
+static enum err await_logs(struct kafka_admin *admin, const char *name, int n_partitions,
+                           uint64_t deadline_ms, struct error *reterr)
+{
+    for (int i = 0; i < n_partitions; i++) {
+        int64_t low = 0;
+        int64_t high = 0;
+        rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+        for (int step = step_ms(deadline_ms); step > 0 && code && rdk_err(code) != ERR_UNAUTHORIZED;
+             step = step_ms(deadline_ms)) {
+            code = rd_kafka_query_watermark_offsets(admin->client, name, i, &low, &high, step);
+            (void)rd_kafka_poll(admin->client, code ? LOOK_AGAIN_MS : 0);
+        }
+        if (code && rdk_err(code) != ERR_UNAUTHORIZED) {
+            return no_answer(admin, reterr);
+        }
+    }
+    return ERR_OK;
+}
+
+/* Creates the topic and waits until its partitions have leaders that take records. */
 static enum err create_and_await(struct kafka_admin *admin, const struct kafka_topic_spec *spec,
                                  uint64_t deadline_ms, int *ret_partitions, struct error *reterr)
 {
@@ -364,7 +386,7 @@ static enum err create_and_await(struct kafka_admin *admin, const struct kafka_t
         err = look(admin, spec->name, deadline_ms, &n_partitions, reterr);
     }
     *ret_partitions = n_partitions;
-    return err;
+    return err ? err : await_logs(admin, spec->name, n_partitions, deadline_ms, reterr);
 }
 
 enum err kafka_admin_ensure_topic(struct kafka_admin *admin, const struct kafka_topic_spec *spec,

@@ -89,6 +89,18 @@ class SinkFlow(LoadTool):
         self.tool("prepare", **self.session, end=True)
         return SinkAccount(self, report, seconds)
 
+    def whereabouts(self, report):
+        """Where the first missing messages are in Kafka, as texts."""
+        heads = {}
+        for one in report["missing_first"]:
+            numbers = " ".join(str(one[name]) for name in ("publisher", "topic", "seq"))
+            heads[f"SL1 {self.plan['run-id']} {numbers} ".encode()] = "not in Kafka"
+        for record in self.cluster.kafka.read(self.topic) if heads else ():
+            for head in heads:
+                if record.value.startswith(head):
+                    heads[head] = f"partition {record.partition}, offset {record.offset}"
+        return [f"{head.decode()}missing: {place}" for head, place in heads.items()]
+
 
 class SinkAccount:
     """What became of a run's messages."""

@@ -259,6 +259,8 @@ class Stage:
         faults = [] if sent == self.flow.messages else [f"{sent} of {self.flow.messages} were sent"]
         if disorder:
             faults.append(f"verdict {report.get('verdict', 'order')}")
+        if self.kind == "sink" and not fault.lossy:
+            faults += self.flow.whereabouts(report)
         if not fault.lossy:
             faults += self._alone()
         return Verdict(sent, received, report["missing"], report["duplicates"], faults)

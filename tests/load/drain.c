@@ -27,6 +27,7 @@
 struct drain {
     struct plan plan; /* with a run id: account for its messages; always: how many to take */
     struct ledger *ledger;
+    uint64_t odd; /* messages that are not as the run sent them; under the mutex too */
     pthread_mutex_t ledger_mutex;
     struct endpoint endpoint;
     const char *mqtt;
@@ -63,6 +64,8 @@ static void note_message(struct drain *d, const struct mosquitto_message *msg)
     (void)pthread_mutex_lock(&d->ledger_mutex);
     if (state == PAYLOAD_OK) {
         (void)ledger_note(d->ledger, &id);
+    } else {
+        d->odd++;
     }
     (void)pthread_mutex_unlock(&d->ledger_mutex);
 }
@@ -273,8 +276,9 @@ static void report_ledger(const struct drain *d)
     if (d->ledger != NULL) {
         struct ledger_totals totals = ledger_totals(d->ledger, d->sessions);
         printf(",\"distinct\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"duplicates\":%" PRIu64
-               ",\"violations\":%" PRIu64,
-               totals.received, totals.missing, totals.duplicates, totals.violations);
+               ",\"violations\":%" PRIu64 ",\"odd\":%" PRIu64 ",",
+               totals.received, totals.missing, totals.duplicates, totals.violations, d->odd);
+        ledger_print_missing(d->ledger);
     }
     printf("}\n");
 }

@@ -67,3 +67,20 @@ int kafka_partitions(rd_kafka_t *rk, const char *topic, uint64_t deadline_us)
         (void)rd_kafka_poll(rk, RETRY_MS);
     }
 }
+
+bool kafka_await_logs(rd_kafka_t *rk, const char *topic, int n_partitions, uint64_t deadline_us)
+{
+    for (int i = 0; i < n_partitions; i++) {
+        int64_t low = 0;
+        int64_t high = 0;
+        while (rd_kafka_query_watermark_offsets(rk, topic, i, &low, &high, METADATA_TIMEOUT_MS) !=
+               RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (mono_us() >= deadline_us) {
+                complain("topic %s, partition %d has no log: is its leader there?\n", topic, i);
+                return false;
+            }
+            (void)rd_kafka_poll(rk, RETRY_MS);
+        }
+    }
+    return true;
+}

@@ -21,3 +21,9 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, void *opaque, const char *const *
  * time deadline_us has passed; 0 then. Callbacks and consumer events are served meanwhile.
  */
 int kafka_partitions(rd_kafka_t *rk, const char *topic, uint64_t deadline_us);
+
+/*
+ * kafka_await_logs: waits until the leader of each partition has made its log, as it is named
+ * before that; false and a complaint when the monotonic time deadline_us has passed.
+ */
+bool kafka_await_logs(rd_kafka_t *rk, const char *topic, int n_partitions, uint64_t deadline_us);

@@ -4,9 +4,13 @@
  */
 #include "tests/load/ledger.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/load/util.h"
+
+#define MISSING_SHOWN 10U
 
 struct stream {
     uint64_t next; /* one more than the highest sequence seen */
@@ -148,11 +152,17 @@ static size_t publisher_missing(const struct ledger *ledger, uint64_t publisher,
     return found;
 }
 
-size_t ledger_missing(const struct ledger *ledger, struct message_id *ret_ids, size_t max)
+void ledger_print_missing(const struct ledger *ledger)
 {
-    size_t found = 0;
-    for (uint64_t i = 0; i < ledger->plan->publishers && found < max; i++) {
-        found += publisher_missing(ledger, i, ret_ids + found, max - found);
+    struct message_id ids[MISSING_SHOWN];
+    size_t n = 0;
+    for (uint64_t i = 0; i < ledger->plan->publishers && n < MISSING_SHOWN; i++) {
+        n += publisher_missing(ledger, i, ids + n, MISSING_SHOWN - n);
     }
-    return found;
+    printf("\"missing_first\":[");
+    for (size_t i = 0; i < n; i++) {
+        printf("%s{\"publisher\":%" PRIu64 ",\"topic\":%" PRIu64 ",\"seq\":%" PRIu64 "}",
+               i > 0 ? "," : "", ids[i].publisher, ids[i].topic, ids[i].seq);
+    }
+    printf("]");
 }

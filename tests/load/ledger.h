@@ -47,5 +47,5 @@ uint64_t ledger_received(const struct ledger *ledger);
 /* ledger_totals: the figures so far; a stream may have up to n_sessions ascending chains. */
 struct ledger_totals ledger_totals(const struct ledger *ledger, uint64_t n_sessions);
 
-/* ledger_missing: writes up to max missing messages, in plan order; returns how many. */
-size_t ledger_missing(const struct ledger *ledger, struct message_id *ret_ids, size_t max);
+/* ledger_print_missing: prints "missing_first":[...], the first missing messages in plan order. */
+void ledger_print_missing(const struct ledger *ledger);

@@ -15,9 +15,8 @@
 #include "tests/load/options.h"
 #include "tests/load/util.h"
 
-#define N_HEADERS     4
-#define MISSING_SHOWN 10U
-#define POLL_MS       200
+#define N_HEADERS 4
+#define POLL_MS   200
 
 static const char *const header_names[N_HEADERS] = { "mqtt.message.id", "mqtt.qos", "mqtt.retained",
                                                      "mqtt.duplicate" };
@@ -261,18 +260,6 @@ static enum load_exit judge(const struct verify *v, const struct ledger_totals *
     return totals->duplicates > v->max_duplicates ? LOAD_DUPLICATES : LOAD_OK;
 }
 
-static void report_missing(const struct verify *v)
-{
-    struct message_id ids[MISSING_SHOWN];
-    size_t n = ledger_missing(v->ledger, ids, MISSING_SHOWN);
-    printf("\"missing_first\":[");
-    for (size_t i = 0; i < n; i++) {
-        printf("%s{\"publisher\":%" PRIu64 ",\"topic\":%" PRIu64 ",\"seq\":%" PRIu64 "}",
-               i > 0 ? "," : "", ids[i].publisher, ids[i].topic, ids[i].seq);
-    }
-    printf("],");
-}
-
 static void report_content(const struct verify *v)
 {
     printf("\"records\":%" PRIu64 ",\"foreign\":%" PRIu64 ",\"alien\":%" PRIu64
@@ -318,7 +305,8 @@ static enum load_exit report(const struct verify *v)
            "\"expected\":%" PRIu64 ",\"received\":%" PRIu64 ",\"missing\":%" PRIu64 ",",
            v->plan.run_id, v->topic, verdicts[code], v->plan.messages, totals.received,
            totals.missing);
-    report_missing(v);
+    ledger_print_missing(v->ledger);
+    printf(",");
     report_content(v);
     report_order(v, &totals);
     report_times(v);

@@ -542,6 +542,24 @@ def test_a_broker_that_does_not_answer_does_not_end_the_membership(sink, fresh_m
     assert one.kafka.group(one.consumers)["members"] == member
 
 
+def test_a_consumer_that_could_not_leave_leaves_when_kafka_answers_again(cluster, fresh_kafka):
+    """A task is taken away while Kafka hangs. The group must not miss its consumer for a whole session."""
+    one = Sink(cluster(1, kafka=fresh_kafka())).run(**{"consumer.override.session.timeout.ms": "120000"})
+    inbox = one.inbox(one.topic)
+    one.kafka.produce(one.topic, pairs(5))
+    one.wait_committed(5)
+    one.kafka.freeze()
+    wait_until(
+        lambda: "CONSUMER-CLOSE-LATE" in one.workers[0].log_text(), 60, lambda: f"the task's end {one.tails()}"
+    )
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > 5, 10, "whatever gives up soon", 0.2)
+    one.kafka.thaw()
+    one.kafka.produce(one.topic, pairs(5, stem="n"))
+    expected = [f"m{n}" for n in range(5)] + [f"n{n}" for n in range(5)]
+    assert inbox.payloads(10, timeout=60) == expected
+
+
 def test_records_that_have_expired_are_passed_over_and_told_of(sink):
     one = sink().run()
     inbox = one.inbox(one.topic)

@@ -436,7 +436,8 @@ static void set_default(struct kvs *props, const char *key, const char *value)
 
 /* Small queues: what waits here is memory, and Kafka has it safe. */
 static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka_conf_t **ret_conf,
-                          uint64_t *ret_poll_every_ms, int *ret_interval_ms, struct error *reterr)
+                          struct kafka_consumer *consumer, int *ret_interval_ms,
+                          struct error *reterr)
 {
     CLEANUP(kvs_fini) struct kvs props;
     kvs_init(&props);
@@ -451,6 +452,7 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     set_default(&props, "topic.metadata.refresh.interval.ms", "10000");
     set_default(&props, "fetch.error.backoff.ms", "100");
     set_default(&props, "max.poll.interval.ms", "300000");
+    set_default(&props, "session.timeout.ms", "45000");
     set_default(&props, "debug", "cgrp");
     kvs_set(&props, "enable.auto.commit", "false");
     kvs_set(&props, "enable.auto.offset.store", "false");
@@ -459,7 +461,8 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
         *ret_interval_ms = INT_MAX;
     }
     uint64_t poll_ms = strtoull(kvs_get(&props, "max.poll.interval.ms"), NULL, 10) / 4;
-    *ret_poll_every_ms = poll_ms < SERVE_EVERY_MS ? poll_ms : SERVE_EVERY_MS;
+    consumer->poll_every_ms = poll_ms < SERVE_EVERY_MS ? poll_ms : SERVE_EVERY_MS;
+    consumer->session_ms = (int)strtol(kvs_get(&props, "session.timeout.ms"), NULL, 10);
     enum err err = rdk_conf_new(&props, ret_conf, reterr);
     if (err == ERR_OK) {
         rd_kafka_conf_set_events(*ret_conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
@@ -481,7 +484,7 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
     enum err err = consumer->event_fd >= 0
                        ? ERR_OK
                        : open_files_error(reterr, "the consumer cannot start", errno);
-    err = err ? err : make_conf(options, &conf, &consumer->poll_every_ms, &interval_ms, reterr);
+    err = err ? err : make_conf(options, &conf, consumer, &interval_ms, reterr);
     if (err == ERR_OK) {
         rd_kafka_conf_set_opaque(conf, consumer);
         rd_kafka_conf_set_log_cb(conf, on_log);

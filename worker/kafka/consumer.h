@@ -55,8 +55,9 @@ enum err kafka_consumer_open(const struct kafka_consumer_options *options,
                              const struct kafka_consumer_handlers *handlers,
                              struct kafka_consumer **ret_consumer, struct error *reterr) MUST_CHECK;
 /* kafka_consumer_close leaves the group and frees; what was fetched must be freed before. Commits
- * nothing. Gives up leaving after timeout_ms: what Kafka then still owes an answer ends on a thread
- * of its own, without a word to the owner. Takes NULL. on_revoked comes for what is left. */
+ * nothing. Waits timeout_ms at most: while Kafka does not answer, the rest is done on a thread of
+ * its own, which leaves when Kafka answers, without a word to the owner. Takes NULL. on_revoked
+ * comes for what is left. */
 void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms);
 /* kafka_clients_linger tells whether clients are still there although their owners are done with
  * them. A process must end by _exit then: exit handlers would free what their threads use. Thread:

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a consumer. librdkafka frees a client only when its group has ended, and that waits
- * for the answer to a commit: where Kafka is frozen, up to request.timeout.ms. So what has not
- * closed by the deadline is freed on a thread of its own, which nobody waits for.
+ * The end of a consumer. A member that goes without leaving holds up its group until its session
+ * times out, and librdkafka tries to leave once, for five seconds. So Kafka is asked something
+ * first: while it does not answer nothing is tried, but a thread that nobody waits for leaves when
+ * it does. That thread also frees what has not closed by the deadline, since librdkafka frees a
+ * client only when every commit is answered: where Kafka is frozen, up to request.timeout.ms.
  */
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 #define NAME_MS 1000
 /* Consumers that end by themselves at a time: each has threads and connections. */
 #define MAX_ENDING 32
+/* How long a thread of its own waits for Kafka's answer to the leave. */
+#define LATE_LEAVE_MS 5000
 
 static atomic_int n_ending;
 
@@ -81,9 +85,8 @@ static bool is_closed(const struct kafka_consumer *consumer)
 
 /* A member that the group does not hear of any more holds up every rebalance until its session
  * times out. So one that has just asked to join waits for the name that it is given, or it could
- * not leave; and one without partitions, which a close alone would forget there, leaves first.
- * Returns whether it has been a member. */
-static bool leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
+ * not leave; and one without partitions, which a close alone would forget there, leaves first. */
+static void leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
 {
     serve_until(consumer, consumer->events, knows_its_name, clock_mono_ms() + NAME_MS);
     bool was_member = rdk_is_member(consumer->client);
@@ -94,26 +97,102 @@ static bool leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
     consumer_report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
     serve_until(consumer, queue, is_closed, deadline_ms);
     rd_kafka_queue_destroy(queue);
-    return was_member || rdk_is_member(consumer->client);
+    consumer->undestroyable =
+        !consumer->had_assignment && (was_member || rdk_is_member(consumer->client));
+}
+
+/* Some partitions of what it reads, to ask about. */
+static rd_kafka_topic_partition_list_t *anything(const struct kafka_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    if (rd_kafka_subscription(consumer->client, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return rd_kafka_topic_partition_list_new(0);
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].partition = 0;
+    }
+    return list;
+}
+
+/* Whether the group's coordinator answers. While a member joins, what it asks waits for the end of
+ * that, as its leave does, and says nothing. */
+static bool kafka_answers(const struct kafka_consumer *consumer, int timeout_ms)
+{
+    if (!kafka_consumer_may_commit(consumer)) {
+        return true;
+    }
+    rd_kafka_topic_partition_list_t *list = anything(consumer);
+    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client, list, timeout_ms);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT &&
+           code != RD_KAFKA_RESP_ERR__WAIT_COORD;
+}
+
+static void end(struct kafka_consumer *consumer)
+{
+    if (consumer->undestroyable) {
+        rdk_give_up(consumer->client);
+    } else {
+        consumer_free(consumer);
+    }
 }
 
 static void *end_main(void *arg)
 {
-    consumer_free(arg);
+    struct kafka_consumer *consumer = arg;
+    if (!consumer->left) {
+        (void)kafka_answers(consumer, consumer->session_ms);
+        leave(consumer, clock_mono_ms() + LATE_LEAVE_MS);
+    }
+    end(consumer);
     n_ending--;
     (void)rdk_lingering(-1);
     return NULL;
 }
 
-/* The log callback uses the consumer until its client is gone; its owner is not called any more. */
-static void free_later(struct kafka_consumer *consumer)
+static void nobody_assigned(void *arg, struct kafka_partition *partition)
+{
+    (void)arg;
+    (void)partition;
+}
+
+static void nobody_revoked(void *arg, struct kafka_partition *const *partitions,
+                           size_t n_partitions, bool lost)
+{
+    (void)arg;
+    (void)partitions;
+    (void)n_partitions;
+    (void)lost;
+}
+
+/* The owner is told of what it still has, and of nothing after that. */
+static void disown(struct kafka_consumer *consumer)
+{
+    struct kafka_partition **partitions = xcalloc(consumer->n_assigned + 1, sizeof(*partitions));
+    for (size_t i = 0; i < consumer->n_assigned; i++) {
+        partitions[i] = &consumer->assigned[i]->partition;
+    }
+    if (consumer->n_assigned > 0) {
+        consumer->handlers.on_revoked(consumer->handlers.arg, partitions, consumer->n_assigned,
+                                      true);
+    }
+    free(partitions);
+    /* A close calls these two only. */
+    consumer->handlers.on_assigned = nobody_assigned;
+    consumer->handlers.on_revoked = nobody_revoked;
+}
+
+/* The log callback uses the consumer until its client is gone. */
+static void end_later(struct kafka_consumer *consumer)
 {
     bool waits = ++n_ending > MAX_ENDING;
+    consumer->session_ms = waits ? 0 : consumer->session_ms;
+    disown(consumer);
     (void)rdk_lingering(1);
     log_warn(NULL, "CONSUMER-CLOSE-LATE",
              "client=%s action=\"%s\" reason=\"Kafka does not answer\"",
              rd_kafka_name(consumer->client),
-             waits ? "waits: too many others end already" : "ends by itself");
+             waits ? "waits: too many others end already" : "leaves its group when it does");
     if (waits) {
         (void)end_main(consumer);
         return;
@@ -138,13 +217,13 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     topic_search_stop(TAKE(consumer->search));
     committed_stop(TAKE(consumer->committed));
     kafka_consumer_release(consumer);
-    if (leave(consumer, deadline_ms) && !consumer->had_assignment) {
-        rdk_give_up(consumer->client);
-        return;
+    if (kafka_answers(consumer, timeout_ms * 3 / 4)) {
+        leave(consumer, deadline_ms);
+        consumer->left = true;
     }
-    if (is_closed(consumer)) {
-        consumer_free(consumer);
+    if (consumer->left && (is_closed(consumer) || consumer->undestroyable)) {
+        end(consumer);
     } else {
-        free_later(consumer);
+        end_later(consumer);
     }
 }

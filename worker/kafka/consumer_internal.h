@@ -23,6 +23,7 @@ struct kafka_consumer {
     rd_kafka_queue_t *records;
     int event_fd;
     uint64_t poll_every_ms;
+    int session_ms; /* how long the group misses a member that is silent */
     struct kafka_consumer_handlers handlers;
     struct assigned **assigned;
     size_t n_assigned;
@@ -32,6 +33,8 @@ struct kafka_consumer {
     bool paused;
     bool closing;
     bool had_assignment;
+    bool left;                   /* its close has begun */
+    bool undestroyable;          /* see rdk_is_member */
     atomic_bool joining;         /* librdkafka's thread -> owner: a commit would be refused */
     atomic_uint n_resets;        /* librdkafka's thread -> owner: positions that were not there */
     int64_t anew;                /* offset at which a topic begins by auto.offset.reset */

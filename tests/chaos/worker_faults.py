@@ -7,6 +7,7 @@ import time
 
 from chaos.fault import Outcome, fault
 from chaos.stage import TASKS, WINDOW
+from chaos.world import PATIENCE
 from lab import LabError, wait_until
 
 # A graceful hand-over takes about a second.
@@ -129,10 +130,23 @@ def hold_up(stage):
     return part
 
 
+def wait_reading(stage):
+    """Waits until a sink's tasks have partitions and read them: what runs may still join its group."""
+    if stage.kind == "sink":
+        before = stage.commits()
+        wait_until(
+            lambda: stage.commits() > before or stage.commits() == stage.flow.written(),
+            PATIENCE,
+            lambda: f"more than {before} records to be committed\n{stage.lane.tails()}",
+            0.1,
+        )
+
+
 def killed_while_target_is_slow(stage, cluster=None):
     stage.begin(12, cluster=cluster)
     since = time.monotonic()
     for _ in range(3):
+        wait_reading(stage)
         (victim,) = stage.pick_workers(busy=True)
         part = hold_up(stage)
         victim.kill9()

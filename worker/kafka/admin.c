@@ -354,25 +354,28 @@ static enum err check_existing(struct kafka_admin *admin, const struct kafka_top
 }
 
 /* A leader is named before it has made its partition's log, and what it is sent until then it
- * refuses; one request after the other, where the next one may be taken already. So each is asked
- * where its log ends. */
-static enum err await_logs(struct kafka_admin *admin, const char *name, int n_partitions,
-                           uint64_t deadline_ms, struct error *reterr)
+ * refuses; one request after the other, where the next one may be taken already. So they are asked
+ * where their logs end, for half of the time that is left: it is a courtesy, as a record is not
+ * taken for written before a leader has said so. */
+static void await_logs(struct kafka_admin *admin, const char *name, int n_partitions,
+                       uint64_t deadline_ms)
 {
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t until_ms = now_ms < deadline_ms ? now_ms + (deadline_ms - now_ms) / 2 : now_ms;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n_partitions);
     for (int i = 0; i < n_partitions; i++) {
-        int64_t low = 0;
-        int64_t high = 0;
-        rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-        for (int step = step_ms(deadline_ms); step > 0 && code && rdk_err(code) != ERR_UNAUTHORIZED;
-             step = step_ms(deadline_ms)) {
-            code = rd_kafka_query_watermark_offsets(admin->client, name, i, &low, &high, step);
-            (void)rd_kafka_poll(admin->client, code ? LOOK_AGAIN_MS : 0);
-        }
-        if (code && rdk_err(code) != ERR_UNAUTHORIZED) {
-            return no_answer(admin, reterr);
-        }
+        rd_kafka_topic_partition_list_add(list, name, i)->offset = RD_KAFKA_OFFSET_END;
     }
-    return ERR_OK;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int step = step_ms(until_ms); step > 0 && code && rdk_err(code) != ERR_UNAUTHORIZED;
+         step = step_ms(until_ms)) {
+        code = rd_kafka_offsets_for_times(admin->client, list, step);
+        (void)rd_kafka_poll(admin->client, code ? LOOK_AGAIN_MS : 0);
+    }
+    if (code) {
+        log_info(NULL, "TOPIC-NOT-READY", "topic=%s error=\"%s\"", name, rd_kafka_err2str(code));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* Creates the topic and waits until its partitions have leaders that take records. */
@@ -386,7 +389,10 @@ static enum err create_and_await(struct kafka_admin *admin, const struct kafka_t
         err = look(admin, spec->name, deadline_ms, &n_partitions, reterr);
     }
     *ret_partitions = n_partitions;
-    return err ? err : await_logs(admin, spec->name, n_partitions, deadline_ms, reterr);
+    if (err == ERR_OK) {
+        await_logs(admin, spec->name, n_partitions, deadline_ms);
+    }
+    return err;
 }
 
 enum err kafka_admin_ensure_topic(struct kafka_admin *admin, const struct kafka_topic_spec *spec,

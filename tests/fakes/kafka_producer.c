@@ -72,24 +72,25 @@ void fake_producer_record(size_t i, struct fake_record *ret_record)
     drop();
 }
 
-static void report(struct kafka_flight **place, enum err err)
+static void report(struct kafka_flight **place, enum err err, bool unsure)
 {
     struct kafka_flight *flight = TAKE(*place);
     struct kafka_tracker *tracker = flight->tracker;
     flight->err = err;
     flight->kafka_code = 0;
+    flight->unsure = unsure;
     if (err != ERR_OK) {
         (void)atomic_fetch_add(&tracker->n_failed, 1);
     }
     tracker_release(tracker, 1);
 }
 
-static void settle(enum err err, size_t limit)
+static void settle(enum err err, size_t limit, bool unsure)
 {
     take();
     for (size_t i = 0; i < fake.n_records && limit > 0; i++) {
         if (fake.flights[i]) {
-            report(&fake.flights[i], err);
+            report(&fake.flights[i], err, unsure);
             limit--;
         }
     }
@@ -98,12 +99,17 @@ static void settle(enum err err, size_t limit)
 
 void fake_producer_settle(enum err err)
 {
-    settle(err, SIZE_MAX);
+    settle(err, SIZE_MAX, false);
 }
 
 void fake_producer_settle_first(enum err err)
 {
-    settle(err, 1);
+    settle(err, 1, false);
+}
+
+void fake_producer_doubt_first(void)
+{
+    settle(ERR_UNAVAILABLE, 1, true);
 }
 
 void fake_producer_auto(bool deliver)
@@ -240,7 +246,7 @@ enum err kafka_producer_send(struct kafka_producer *producer, const struct recor
     flight->tracker = tracker;
     fake.flights[fake.n_records] = flight;
     if (fake.deliver) {
-        report(&fake.flights[fake.n_records], ERR_OK);
+        report(&fake.flights[fake.n_records], ERR_OK, false);
     }
     fake.n_records++;
     drop();

@@ -28,6 +28,8 @@ void fake_producer_record(size_t i, struct fake_record *ret_record);
 void fake_producer_settle(enum err err);
 /* fake_producer_settle_first reports only the oldest one. */
 void fake_producer_settle_first(enum err err);
+/* fake_producer_doubt_first reports the oldest one as acknowledged by no broker. */
+void fake_producer_doubt_first(void);
 /* fake_producer_auto makes every later record be delivered at once, or not. */
 void fake_producer_auto(bool deliver);
 /* fake_producer_refuse makes sends of a value that begins with `text` return err; NULL: of none.

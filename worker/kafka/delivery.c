@@ -172,6 +172,7 @@ static void take_report(struct delivery *delivery, struct run *run,
     }
     flight->err = flight_err(message, code);
     flight->kafka_code = (int)code;
+    flight->unsure = code && !message->err;
     run->n++;
     if (code) {
         run->n_failed++;

@@ -34,6 +34,7 @@ struct kafka_flight {
                        (ERR_UNAVAILABLE, ERR_FENCED) the producer failed and the record may be sent
                        again through a new one */
     int kafka_code; /* librdkafka's code, for texts */
+    bool unsure;    /* ERR_UNAVAILABLE, but the producer is well: no broker acknowledged it */
 };
 
 /* kafka_tracker_init prepares a tracker in the caller's storage; event_fd stays the caller's. */

@@ -224,6 +224,23 @@ static void test_session_with_failed_records_goes_on_while_another_is_busy(void 
     free(second);
 }
 
+static void test_record_that_no_broker_acknowledged_is_sent_again_from_its_copy(void **state)
+{
+    struct source_bench *f = *state;
+    kvs_set(&f->config, "errors.tolerance", "all");
+    source_started(f);
+    source_publish(f, 1, false, "once");
+    WAIT_FOR(f, fake_producer_count() == 1);
+    fake_producer_doubt_first();
+    WAIT_FOR(f, fake_producer_count() == 2);
+    source_record_is(1, "out", "once");
+    source_no_ack_for(f, 50);
+    fake_producer_settle(ERR_OK);
+    WAIT_FOR(f, f->n_acked == 1);
+    assert_int_equal(f->n_subscribes, 1);
+    assert_int_equal(atomic_load(&f->failed), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +253,7 @@ int main(void)
         SOURCE(test_skipped_record_is_never_passed_over_in_silence),
         SOURCE(test_logged_error_names_the_mqtt_topic_only_when_asked_to),
         SOURCE(test_session_with_failed_records_goes_on_while_another_is_busy),
+        SOURCE(test_record_that_no_broker_acknowledged_is_sent_again_from_its_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -461,6 +461,15 @@ static bool is_suspect(const struct window_item *item)
            ((err == ERR_TOO_LARGE || err == ERR_REJECTED) && item->n_tries < SUSPECT_TRIES);
 }
 
+/* From the copy. */
+static enum pipeline_result send_again(struct pipeline *pipeline, struct window *window,
+                                       const struct window_item *item, struct error *reterr)
+{
+    return item->dead_letter
+               ? send_dead_letter(pipeline, item->copy, window, item->why, item, reterr)
+               : send(pipeline, item->copy, window, item->n_tries + 1U, reterr);
+}
+
 static enum pipeline_result review_suspect(struct pipeline *pipeline, struct window *window,
                                            const struct window_item *item, struct error *reterr)
 {
@@ -476,11 +485,8 @@ static enum pipeline_result review_suspect(struct pipeline *pipeline, struct win
                  text, suppressed);
     }
     window_suspect(window);
-    if (item->dead_letter) {
-        return send_dead_letter(pipeline, item->copy, window, item->why, item, reterr);
-    }
     if (item->copy) {
-        return send(pipeline, item->copy, window, item->n_tries + 1U, reterr);
+        return send_again(pipeline, window, item, reterr);
     }
     (void)error_set(reterr, item->flight.err, "%s", text);
     return PIPELINE_SUSPECTS;
@@ -505,6 +511,9 @@ static enum pipeline_result review_item(struct pipeline *pipeline, struct window
                                         struct window_item *item, struct error *reterr)
 {
     enum err err = item->flight.err;
+    if (item->flight.unsure && item->copy && item->n_tries < SUSPECT_TRIES) {
+        return send_again(pipeline, window, item, reterr);
+    }
     if (err == ERR_UNAVAILABLE || err == ERR_FENCED) {
         (void)error_set(reterr, err, "%s", kafka_code_text(item->flight.kafka_code));
         return PIPELINE_NEW_PRODUCER;

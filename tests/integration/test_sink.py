@@ -441,7 +441,8 @@ def test_the_broker_comes_later(sink, fresh_mosquitto):
     mosquitto.stop()
     one.kafka.produce(one.topic, pairs(500))
     wait_until(lambda: one.metric("sluice_records_in_total") == 500, 20, "the records to be read")
-    assert one.committed() == {0: -1}
+    # At most where it began: nothing of them is done.
+    assert one.committed()[0] <= 0
     mosquitto.start()
     assert inbox.payloads(500) == [f"m{n}" for n in range(500)]
     one.wait_committed(500)

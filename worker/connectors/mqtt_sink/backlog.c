@@ -183,6 +183,9 @@ struct sink_item *backlog_add(struct backlog *backlog, const struct kafka_fetche
     item->letter = false;
     item->has_headers = false;
     item->partition->taken = fetched->offset + 1;
+    if (item->partition->position < 0) {
+        item->partition->position = fetched->offset;
+    }
     list_push_back(&item->partition->items, &item->link);
     backlog->n_items++;
     backlog->n_bytes += item->n_bytes;

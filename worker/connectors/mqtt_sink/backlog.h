@@ -19,7 +19,7 @@ struct sink_partition {
     struct kafka_partition *kafka;
     struct active_topic *topic; /* NULL: not tracked */
     struct list items;          /* in the order of offsets */
-    int64_t position;           /* to be committed; -1: nothing is done yet */
+    int64_t position;           /* to be committed; -1: nothing was taken yet */
     int64_t taken;              /* behind the last record that was taken */
     int64_t committed;
     int64_t asked;   /* under way in a commit; -1: none */
@@ -61,7 +61,8 @@ bool backlog_rewound(struct backlog *backlog, struct sink_partition *partition, 
 /* backlog_partitions returns the list of partitions, by their link. */
 struct list *backlog_partitions(struct backlog *backlog);
 
-/* backlog_add takes over a record. */
+/* backlog_add takes over a record. The first one of a partition is its position until it is done: a
+ * start that was committed is found again, where auto.offset.reset would look for another one. */
 struct sink_item *backlog_add(struct backlog *backlog, const struct kafka_fetched *fetched,
                               uint64_t now_us);
 /* backlog_fly notes that somebody else holds an item now; backlog_landed that it is back and not

@@ -293,6 +293,10 @@ enum err rdk_hopeless(rd_kafka_resp_err_t code)
         return ERR_INVALID;
     case RD_KAFKA_RESP_ERR__FATAL:
         return ERR_FENCED;
+    /* Records that were damaged in Kafka's log, told by check.crcs: librdkafka passes over them. */
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+        return ERR_IO;
     default:
         return ERR_OK;
     }

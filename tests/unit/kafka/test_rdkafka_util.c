@@ -110,6 +110,15 @@ static void test_conf_new_hides_secrets_in_its_errors(void **state UNUSED)
     assert_null(conf);
 }
 
+static void test_errors_after_which_waiting_does_not_help_are_told_apart(void **state UNUSED)
+{
+    assert_int_equal(rdk_hopeless(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED), ERR_UNAUTHORIZED);
+    assert_int_equal(rdk_hopeless(RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET), ERR_INVALID);
+    assert_int_equal(rdk_hopeless(RD_KAFKA_RESP_ERR__FATAL), ERR_FENCED);
+    assert_int_equal(rdk_hopeless(RD_KAFKA_RESP_ERR__BAD_MSG), ERR_IO);
+    assert_int_equal(rdk_hopeless(RD_KAFKA_RESP_ERR__TRANSPORT), ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_repeated_errors_are_one_line),
         cmocka_unit_test(test_a_broker_that_is_away_gives_few_lines),
         cmocka_unit_test(test_conf_new_hides_secrets_in_its_errors),
+        cmocka_unit_test(test_errors_after_which_waiting_does_not_help_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@
 /* librdkafka's lines about positions; as a warning, which is level 4, one that it had to change. */
 #define RESET_KIND        "OFFSET"
 #define LOG_LEVEL_WARNING 4
+/* How long the group misses a member that is silent, unless that is configured. */
+#define SESSION_MS 6000LL
 /* How often the owner comes by at least: there are questions to ask. */
 #define SERVE_EVERY_MS 5000
 
@@ -178,8 +180,20 @@ static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partiti
     }
 }
 
+/* librdkafka remembers a pause of a partition that is gone, and keeps to it when it comes back. */
+static void forget_pause(const struct kafka_consumer *consumer,
+                         const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *copy = rd_kafka_topic_partition_list_copy(list);
+    check(consumer, rd_kafka_resume_partitions(consumer->client, copy));
+    rd_kafka_topic_partition_list_destroy(copy);
+}
+
 static void unassign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
+    if (consumer->paused) {
+        forget_pause(consumer, list);
+    }
     if (is_cooperative(consumer)) {
         consumer_report(consumer, rd_kafka_incremental_unassign(consumer->client, list));
     } else {
@@ -434,6 +448,17 @@ static void set_default(struct kvs *props, const char *key, const char *value)
     }
 }
 
+/* As in the workers' own group: the partitions of a task that died wait for the session to end. */
+static void set_session(struct kvs *props)
+{
+    char session[32];
+    set_default(props, "heartbeat.interval.ms", "1000");
+    long long beat_ms = strtoll(kvs_get(props, "heartbeat.interval.ms"), NULL, 10);
+    long long session_ms = beat_ms > SESSION_MS / 3 ? 3 * beat_ms : SESSION_MS;
+    (void)snprintf(session, sizeof(session), "%lld", session_ms);
+    set_default(props, "session.timeout.ms", session);
+}
+
 /* Small queues: what waits here is memory, and Kafka has it safe. */
 static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka_conf_t **ret_conf,
                           struct kafka_consumer *consumer, int *ret_interval_ms,
@@ -452,7 +477,7 @@ static enum err make_conf(const struct kafka_consumer_options *options, rd_kafka
     set_default(&props, "topic.metadata.refresh.interval.ms", "10000");
     set_default(&props, "fetch.error.backoff.ms", "100");
     set_default(&props, "max.poll.interval.ms", "300000");
-    set_default(&props, "session.timeout.ms", "45000");
+    set_session(&props);
     set_default(&props, "debug", "cgrp");
     kvs_set(&props, "enable.auto.commit", "false");
     kvs_set(&props, "enable.auto.offset.store", "false");

@@ -20,6 +20,8 @@
 #define MAX_ENDING 32
 /* How long a thread of its own waits for Kafka's answer to the leave. */
 #define LATE_LEAVE_MS 5000
+/* How soon a coordinator that could not say is asked again. */
+#define AGAIN_MS 100
 
 static atomic_int n_ending;
 
@@ -32,6 +34,9 @@ void consumer_free(struct kafka_consumer *consumer)
     }
     if (consumer->revoking) {
         rd_kafka_topic_partition_list_destroy(consumer->revoking);
+    }
+    if (consumer->closing_queue) {
+        rd_kafka_queue_destroy(consumer->closing_queue);
     }
     if (consumer->records) {
         rd_kafka_queue_destroy(consumer->records);
@@ -93,10 +98,10 @@ static void leave(struct kafka_consumer *consumer, uint64_t deadline_ms)
     if (rdk_leave_empty(consumer->client)) {
         serve_until(consumer, consumer->events, is_no_member, deadline_ms);
     }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
-    consumer_report(consumer, rd_kafka_consumer_close_queue(consumer->client, queue));
-    serve_until(consumer, queue, is_closed, deadline_ms);
-    rd_kafka_queue_destroy(queue);
+    consumer->closing_queue = rd_kafka_queue_new(consumer->client);
+    consumer_report(consumer,
+                    rd_kafka_consumer_close_queue(consumer->client, consumer->closing_queue));
+    serve_until(consumer, consumer->closing_queue, is_closed, deadline_ms);
     consumer->undestroyable =
         !consumer->had_assignment && (was_member || rdk_is_member(consumer->client));
 }
@@ -114,18 +119,52 @@ static rd_kafka_topic_partition_list_t *anything(const struct kafka_consumer *co
     return list;
 }
 
-/* Whether the group's coordinator answers. While a member joins, what it asks waits for the end of
- * that, as its leave does, and says nothing. */
-static bool kafka_answers(const struct kafka_consumer *consumer, int timeout_ms)
+static bool is_no_answer(rd_kafka_resp_err_t code)
 {
-    if (!kafka_consumer_may_commit(consumer)) {
+    static const rd_kafka_resp_err_t codes[] = {
+        RD_KAFKA_RESP_ERR__TIMED_OUT,
+        RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE,
+        RD_KAFKA_RESP_ERR__TRANSPORT,
+        RD_KAFKA_RESP_ERR__WAIT_COORD,
+        RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR_FOR_GROUP,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    };
+    for (size_t i = 0; i < N_ELEMENTS(codes); i++) {
+        if (codes[i] == code) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool never(const struct kafka_consumer *consumer)
+{
+    (void)consumer;
+    return false;
+}
+
+/* Whether the group's coordinator answers until then, or need not: who is no member has nothing to
+ * leave; and while a member joins, what it asks waits for the end of that, as its leave does. */
+static bool kafka_answers(struct kafka_consumer *consumer, uint64_t until_ms)
+{
+    if (!kafka_consumer_may_commit(consumer) || is_no_member(consumer)) {
         return true;
     }
     rd_kafka_topic_partition_list_t *list = anything(consumer);
-    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client, list, timeout_ms);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    uint64_t now_ms = clock_mono_ms();
+    while (is_no_answer(code) && now_ms < until_ms) {
+        code = rd_kafka_committed(consumer->client, list, (int)(until_ms - now_ms));
+        now_ms = clock_mono_ms();
+        if (is_no_answer(code) && now_ms + AGAIN_MS < until_ms) {
+            serve_until(consumer, consumer->events, never, now_ms + AGAIN_MS);
+            now_ms = clock_mono_ms();
+        }
+    }
     rd_kafka_topic_partition_list_destroy(list);
-    return code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT &&
-           code != RD_KAFKA_RESP_ERR__WAIT_COORD;
+    return !is_no_answer(code);
 }
 
 static void end(struct kafka_consumer *consumer)
@@ -137,16 +176,23 @@ static void end(struct kafka_consumer *consumer)
     }
 }
 
-static void *end_main(void *arg)
+static void finish(struct kafka_consumer *consumer)
 {
-    struct kafka_consumer *consumer = arg;
-    if (!consumer->left) {
-        (void)kafka_answers(consumer, consumer->session_ms);
-        leave(consumer, clock_mono_ms() + LATE_LEAVE_MS);
-    }
     end(consumer);
     n_ending--;
     (void)rdk_lingering(-1);
+}
+
+static void *end_main(void *arg)
+{
+    struct kafka_consumer *consumer = arg;
+    if (!consumer->closing_queue) {
+        (void)kafka_answers(consumer, clock_mono_ms() + (uint64_t)consumer->session_ms);
+        leave(consumer, clock_mono_ms() + LATE_LEAVE_MS);
+    } else {
+        serve_until(consumer, consumer->closing_queue, is_closed, clock_mono_ms() + LATE_LEAVE_MS);
+    }
+    finish(consumer);
     return NULL;
 }
 
@@ -186,15 +232,15 @@ static void disown(struct kafka_consumer *consumer)
 static void end_later(struct kafka_consumer *consumer)
 {
     bool waits = ++n_ending > MAX_ENDING;
-    consumer->session_ms = waits ? 0 : consumer->session_ms;
     disown(consumer);
     (void)rdk_lingering(1);
     log_warn(NULL, "CONSUMER-CLOSE-LATE",
              "client=%s action=\"%s\" reason=\"Kafka does not answer\"",
              rd_kafka_name(consumer->client),
-             waits ? "waits: too many others end already" : "leaves its group when it does");
+             waits ? "does not leave: too many others wait to" : "leaves when it does");
     if (waits) {
-        (void)end_main(consumer);
+        consumer->undestroyable = !consumer->had_assignment && rdk_is_member(consumer->client);
+        finish(consumer);
         return;
     }
     struct thread thread;
@@ -217,11 +263,13 @@ void kafka_consumer_close(struct kafka_consumer *consumer, int timeout_ms)
     topic_search_stop(TAKE(consumer->search));
     committed_stop(TAKE(consumer->committed));
     kafka_consumer_release(consumer);
-    if (kafka_answers(consumer, timeout_ms * 3 / 4)) {
+    /* A quarter of what is left is for the leave itself. */
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t left_ms = now_ms < deadline_ms ? deadline_ms - now_ms : 0;
+    if (kafka_answers(consumer, now_ms + left_ms * 3 / 4)) {
         leave(consumer, deadline_ms);
-        consumer->left = true;
     }
-    if (consumer->left && (is_closed(consumer) || consumer->undestroyable)) {
+    if (consumer->closing_queue && (is_closed(consumer) || consumer->undestroyable)) {
         end(consumer);
     } else {
         end_later(consumer);

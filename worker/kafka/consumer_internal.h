@@ -33,9 +33,9 @@ struct kafka_consumer {
     bool paused;
     bool closing;
     bool had_assignment;
-    bool left;                   /* its close has begun */
-    bool undestroyable;          /* see rdk_is_member */
-    atomic_bool joining;         /* librdkafka's thread -> owner: a commit would be refused */
+    bool undestroyable;              /* see rdk_is_member */
+    rd_kafka_queue_t *closing_queue; /* of its close; NULL: that has not begun */
+    atomic_bool joining;             /* librdkafka's thread -> owner: a commit would be refused */
     atomic_uint n_resets;        /* librdkafka's thread -> owner: positions that were not there */
     int64_t anew;                /* offset at which a topic begins by auto.offset.reset */
     struct committed *committed; /* asks what the group has committed */

@@ -305,6 +305,39 @@ static void test_a_pause_holds_records_back_and_goes_on_where_it_was(void **stat
     kafka_fetched_free(&fetched);
 }
 
+/* ---- partitions that leave and come back ---- */
+
+static void test_a_partition_that_left_during_a_pause_is_read_when_it_is_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture other = { .mock = fixture->mock,
+                             .props = fixture->props,
+                             .topics = fixture->topics };
+    kvs_set(&fixture->props, "heartbeat.interval.ms", "100");
+    open_consumer(fixture, NULL);
+    wait_assigned(fixture, 2);
+    kafka_consumer_pause(fixture->consumer, true);
+    other.props = fixture->props;
+    open_consumer(&other, NULL);
+    uint64_t until = clock_mono_ms() + PATIENCE_MS;
+    while (other.n_partitions == 0 && clock_mono_ms() < until) {
+        turn(fixture);
+        turn(&other);
+        kafka_consumer_release(fixture->consumer);
+    }
+    assert_int_equal(other.n_partitions, 1);
+    assert_int_equal(fixture->n_revoked, 1);
+    int32_t number = other.partitions[0]->number;
+    kafka_consumer_pause(fixture->consumer, false);
+    kafka_consumer_close(other.consumer, PATIENCE_MS);
+    wait_assigned(fixture, 3);
+    produce(fixture, number, "v1");
+    struct kafka_fetched fetched;
+    take_one(fixture, &fetched);
+    assert_int_equal(fetched.partition->number, number);
+    kafka_fetched_free(&fetched);
+}
+
 /* ---- partitions that stay during a rebalance ---- */
 
 /* Records of partition 0, which differ by their offsets only. */
@@ -435,6 +468,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_holds_records_back_and_goes_on_where_it_was,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_partition_that_left_during_a_pause_is_read_when_it_is_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_rebalance_in_the_middle_of_a_batch_loses_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_topics_of_a_java_expression_are_read, set_up,

@@ -17,6 +17,21 @@ struct plan {
     bool created;
 };
 
+/* What a retirement needs of a connector, borrowed, with this config. A copy of all of it would
+ * read the count of references, which other threads change. */
+static struct connector_state view_of(const struct connector_state *connector,
+                                      const struct kvs *config)
+{
+    return (struct connector_state){
+        .name = connector->name,
+        .config = *config,
+        .tasks = connector->tasks,
+        .n_tasks = connector->n_tasks,
+        .last_task = connector->last_task,
+        .committed = connector->committed,
+    };
+}
+
 /* Only what ran may have left something outside. */
 static bool leaves_something(const struct connector_state *connector)
 {
@@ -40,8 +55,7 @@ static enum err check_config(const struct plan *plan, struct error *reterr)
     out_records_init(&records);
     record_connector(&records, request->name, request->config);
     if (plan->connector) {
-        struct connector_state changed = *plan->connector;
-        changed.config = *request->config;
+        struct connector_state changed = view_of(plan->connector, request->config);
         if (leaves_something(&changed)) {
             record_retire(&records, &changed, plan->id, plan->now_wall_ms);
         }
@@ -97,7 +111,7 @@ static void plan_retire(struct plan *plan)
     out_records_init(&records);
     record_retire(&records, plan->connector, plan->id, plan->now_wall_ms);
     if (records_check(&records, NULL) != ERR_OK) {
-        struct connector_state bare = *plan->connector;
+        struct connector_state bare = view_of(plan->connector, &plan->connector->config);
         bare.n_tasks = 0;
         bare.last_task = NULL;
         out_records_fini(&records);

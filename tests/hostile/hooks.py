@@ -33,6 +33,13 @@ def map_path_parameters(context, path_parameters):
 
 
 @schemathesis.hook
+def filter_query(context, query):
+    """Query parameters that a route does not know are ignored, as in Kafka Connect: none is made up."""
+    known = {parameter.name for parameter in context.operation.query}
+    return set(query or {}) <= known
+
+
+@schemathesis.hook
 def map_body(context, body):
     """Every second config gets the keys of a good one that it lacks."""
     del context
